@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Owns users and issues JWTs."""

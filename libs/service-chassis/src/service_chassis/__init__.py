@@ -1,1 +1,1 @@
-"""placeholder"""
+"""What every Tandem service uses unchanged; knows no service."""

@@ -1,0 +1,141 @@
+"""The only wiring file: who builds which object, and what an endpoint may ask for."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request, Security
+from fastapi.security import SecurityScopes
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from auth_service.core.config import Settings
+from auth_service.core.security import PasswordHashing
+from auth_service.errors import InactiveUserError
+from auth_service.models import User
+from auth_service.repositories.refresh_tokens import RefreshTokenRepository
+from auth_service.repositories.sessions import SessionRepository
+from auth_service.repositories.users import UserRepository
+from auth_service.services.auth import AuthService
+from auth_service.services.signing_keys import SigningKeys
+from auth_service.services.tokens import TokenService
+from auth_service.services.users import UserService
+from service_chassis.access_tokens import AccessToken, BearerToken, TokenAuthenticator, TokenVerifier
+from service_chassis.database import Database
+from service_chassis.errors import InsufficientScopeError, InvalidTokenError
+
+
+class Resources:
+    """What lives as long as the process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings)
+        self.password_hashing = PasswordHashing()
+        self.signing_keys = SigningKeys(database=self.database, settings=settings)
+        self.authenticator = TokenAuthenticator(
+            verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
+            keys=self.signing_keys,
+        )
+
+    async def close(self) -> None:
+        """End every thread and close every connection."""
+        self.password_hashing.close()
+        await self.database.close()
+
+
+def get_resources(request: Request) -> Resources:
+    """Return what `create_app` built."""
+    resources: Resources = request.app.state.resources
+    return resources
+
+
+ResourcesDep = Annotated[Resources, Depends(get_resources)]
+
+
+async def get_session(resources: ResourcesDep) -> AsyncIterator[AsyncSession]:
+    """Commit when the endpoint returns, roll back when anything raises."""
+    async with resources.database.session() as session:
+        yield session
+
+
+# scope="function": commit before the response leaves, so a failed commit is a 503, not a false 201.
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+def get_users(session: SessionDep) -> UserRepository:
+    """Build the accounts' statements on the request's transaction."""
+    return UserRepository(session)
+
+
+UsersDep = Annotated[UserRepository, Depends(get_users)]
+
+
+def get_token_service(resources: ResourcesDep, session: SessionDep, users: UsersDep) -> TokenService:
+    """Build what issues tokens and ends sessions."""
+    return TokenService(
+        users=users,
+        sessions=SessionRepository(session),
+        refresh_tokens=RefreshTokenRepository(session),
+        signing_keys=resources.signing_keys,
+        settings=resources.settings,
+        commit=session.commit,
+    )
+
+
+TokenServiceDep = Annotated[TokenService, Depends(get_token_service)]
+
+
+def get_auth_service(
+    resources: ResourcesDep, session: SessionDep, users: UsersDep, tokens: TokenServiceDep
+) -> AuthService:
+    """Build what registers people and logs them in."""
+    return AuthService(
+        users=users,
+        tokens=tokens,
+        password_hashing=resources.password_hashing,
+        settings=resources.settings,
+        commit=session.commit,
+    )
+
+
+AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
+
+
+def get_user_service(users: UsersDep) -> UserService:
+    """Build what people do with their own account."""
+    return UserService(users=users)
+
+
+UserServiceDep = Annotated[UserService, Depends(get_user_service)]
+
+
+async def get_access_token(
+    required: SecurityScopes, token: Annotated[str, Depends(BearerToken())], resources: ResourcesDep
+) -> AccessToken:
+    """Return the verified access token of the request, which carries the scopes that the endpoint declares."""
+    access_token = await resources.authenticator.authenticate(token)
+    if not access_token.scopes.issuperset(required.scopes):
+        raise InsufficientScopeError
+    return access_token
+
+
+AccessTokenDep = Annotated[AccessToken, Depends(get_access_token)]
+
+
+async def get_current_user(access_token: AccessTokenDep, users: UsersDep) -> User:
+    """Return the account whose live session the access token belongs to."""
+    user = await users.find_by_live_session(access_token.session_id)
+    if user is None or user.id != access_token.subject:
+        raise InvalidTokenError
+    structlog.contextvars.bind_contextvars(user_id=str(user.id))
+    return user
+
+
+async def get_current_active_user(user: Annotated[User, Depends(get_current_user)]) -> User:
+    """Return the current user, unless the account was deactivated."""
+    if not user.is_active:
+        raise InactiveUserError
+    return user
+
+
+CurrentUser = Annotated[User, Security(get_current_active_user, scopes=["users:me"])]

@@ -1,0 +1,56 @@
+"""Registering, logging in, staying logged in, logging out."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form, status
+
+from auth_service.api.dependencies import AuthServiceDep, TokenServiceDep
+from auth_service.api.oauth2 import OAuth2Route
+from auth_service.errors import (
+    EmailAlreadyRegisteredError,
+    InvalidRefreshTokenError,
+    PasswordHashingBusyError,
+    RegistrationDisabledError,
+)
+from auth_service.schemas.tokens import LoginForm, OAuth2ErrorBody, RefreshRequest, TokenPair
+from auth_service.schemas.users import User, UserCreate, UserWithToken
+from service_chassis.errors import DatabaseUnavailableError
+from service_chassis.problem_details import documented_problems
+from service_chassis.strict_json import StrictRoute
+
+router = APIRouter(prefix="/auth", tags=["auth"], route_class=StrictRoute)
+token_router = APIRouter(prefix="/auth", tags=["auth"], route_class=OAuth2Route)
+
+
+@router.post(
+    "/register",
+    status_code=status.HTTP_201_CREATED,
+    responses=documented_problems(
+        RegistrationDisabledError, EmailAlreadyRegisteredError, PasswordHashingBusyError, DatabaseUnavailableError
+    ),
+)
+async def register(new_user: UserCreate, auth: AuthServiceDep) -> UserWithToken:
+    """Create an account and log in to it."""
+    user, token = await auth.register(new_user)
+    return UserWithToken(**User.model_validate(user).model_dump(), token=token)
+
+
+@token_router.post(
+    "/login",
+    responses={code: {"model": OAuth2ErrorBody} for code in (400, 401, 503)},
+)
+async def log_in(form: Annotated[LoginForm, Form()], auth: AuthServiceDep) -> TokenPair:
+    """Exchange an e-mail address and a password for tokens (OAuth2 password form)."""
+    return await auth.log_in(username=form.username, password=form.password.get_secret_value())
+
+
+@router.post("/refresh", responses=documented_problems(InvalidRefreshTokenError, DatabaseUnavailableError))
+async def refresh(request: RefreshRequest, tokens: TokenServiceDep) -> TokenPair:
+    """Exchange a refresh token for a new pair; the old one is used up."""
+    return await tokens.refresh(request.refresh_token.get_secret_value())
+
+
+@router.post("/logout", status_code=status.HTTP_204_NO_CONTENT, responses=documented_problems(DatabaseUnavailableError))
+async def log_out(request: RefreshRequest, tokens: TokenServiceDep) -> None:
+    """End the session of a refresh token; saying so twice is no error."""
+    await tokens.end_session(request.refresh_token.get_secret_value())

@@ -1,0 +1,10 @@
+"""Every endpoint of version 1."""
+
+from fastapi import APIRouter
+
+from auth_service.api.v1.endpoints import auth, users
+
+router = APIRouter()
+router.include_router(auth.token_router)
+router.include_router(auth.router)
+router.include_router(users.router)

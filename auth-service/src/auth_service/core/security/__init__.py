@@ -1,0 +1,34 @@
+"""Passwords, keys and tokens: how they are made, hashed, sealed and compared."""
+
+from auth_service.core.security.access_tokens import SigningKeyPair, create_access_token
+from auth_service.core.security.passwords import (
+    MAXIMUM_PASSWORD_BYTES,
+    PasswordHashing,
+    get_password_hash,
+    needs_rehash,
+    verify_password,
+)
+from auth_service.core.security.refresh_tokens import (
+    hash_refresh_token,
+    new_refresh_token,
+    seal_successor,
+    unseal_successor,
+)
+from auth_service.core.security.sealing import WrongKeyError, seal, unseal
+
+__all__ = [
+    "MAXIMUM_PASSWORD_BYTES",
+    "PasswordHashing",
+    "SigningKeyPair",
+    "WrongKeyError",
+    "create_access_token",
+    "get_password_hash",
+    "hash_refresh_token",
+    "needs_rehash",
+    "new_refresh_token",
+    "seal",
+    "seal_successor",
+    "unseal",
+    "unseal_successor",
+    "verify_password",
+]

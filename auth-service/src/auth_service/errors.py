@@ -1,0 +1,45 @@
+"""Every expected failure of this service."""
+
+from service_chassis.errors import ConflictError, ForbiddenError, UnauthorizedError, UnavailableError
+
+
+class EmailAlreadyRegisteredError(ConflictError):
+    """Another account has this address."""
+
+    code = "email_already_registered"
+    detail = "An account with this e-mail address exists."
+
+
+class RegistrationDisabledError(ForbiddenError):
+    """This installation lets nobody register on their own."""
+
+    code = "registration_disabled"
+    detail = "Registration is switched off here; ask an administrator for an account."
+
+
+class InvalidCredentialsError(UnauthorizedError):
+    """E-mail and password don't belong to an account that may log in; which of the two was wrong stays unsaid."""
+
+    code = "invalid_grant"
+    detail = "The e-mail address or the password is wrong."
+
+
+class InvalidRefreshTokenError(UnauthorizedError):
+    """The refresh token is unknown, expired, used up, or its session has ended."""
+
+    code = "invalid_refresh_token"
+    detail = "The refresh token is not valid any more; log in again."
+
+
+class InactiveUserError(ForbiddenError):
+    """The account was deactivated."""
+
+    code = "inactive_user"
+    detail = "This account is deactivated."
+
+
+class PasswordHashingBusyError(UnavailableError):
+    """More passwords wait to be hashed than this process can work off in reasonable time."""
+
+    code = "password_hashing_busy"
+    detail = "Too many logins at once; try again."

@@ -1,0 +1,103 @@
+"""What clients send and get of accounts."""
+
+import unicodedata
+from datetime import datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    EmailStr,
+    Field,
+    SecretStr,
+    TypeAdapter,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+from auth_service.core.security import MAXIMUM_PASSWORD_BYTES
+from auth_service.schemas.tokens import TokenPair
+from service_chassis.strict_json import StrictModel, Text
+
+PASSWORD_MIN_LENGTH = 8
+
+
+def _one_spelling(value: object, validate: ValidatorFunctionWrapHandler) -> str:
+    """Give every spelling of an address (case, full-width letters, a trailing dot) the one that is stored."""
+    folded = unicodedata.normalize("NFKC", value).strip().rstrip(".").lower() if isinstance(value, str) else value
+    try:
+        address: str = validate(folded)
+    except ValidationError:
+        # The validator's own message quotes parts of the input.
+        raise PydanticCustomError("email_address", "Input should be an e-mail address") from None
+    return address
+
+
+def _bounded(password: SecretStr) -> SecretStr:
+    length_bytes = len(unicodedata.normalize("NFKC", password.get_secret_value()).encode())
+    if length_bytes > MAXIMUM_PASSWORD_BYTES:
+        raise PydanticCustomError("password_too_long", f"Password should have at most {MAXIMUM_PASSWORD_BYTES} bytes")
+    return password
+
+
+EmailAddress = Annotated[EmailStr, WrapValidator(_one_spelling)]
+Password = Annotated[SecretStr, Field(min_length=PASSWORD_MIN_LENGTH), AfterValidator(_bounded)]
+FullName = Annotated[Text, Field(max_length=200)]
+
+_email_address: TypeAdapter[str] = TypeAdapter(EmailAddress)
+
+
+def find_email_spelling(text: str) -> str | None:
+    """Return the stored spelling of what somebody typed as their address; None when it is no address at all."""
+    try:
+        return _email_address.validate_python(text)
+    except ValidationError:
+        return None
+
+
+class UserBase(StrictModel):
+    """What a person says about themselves."""
+
+    email: EmailAddress = Field(examples=["ada@example.com"])
+    full_name: FullName = Field("", examples=["Ada Lovelace"])
+
+
+class UserCreate(UserBase):
+    """A new account."""
+
+    password: Password = Field(examples=["correct horse battery staple"])
+
+
+class UserUpdate(StrictModel):
+    """Changes to one's own account; what is left out stays as it is."""
+
+    email: EmailAddress = Field(default="", examples=["ada@example.com"])
+    full_name: FullName = Field(default="", examples=["Ada King"])
+
+
+class UserInDB(BaseModel):
+    """What is stored of an account and may be shown; the password's hash never is."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    id: UUID
+    email: str
+    full_name: str
+    is_active: bool
+    is_superuser: bool
+    created_at: datetime
+    updated_at: datetime
+
+
+class User(UserInDB):
+    """An account as clients see it."""
+
+
+class UserWithToken(User):
+    """A new account together with its first session."""
+
+    token: TokenPair

@@ -1,0 +1,81 @@
+"""Registering and logging in."""
+
+from collections.abc import Awaitable, Callable
+
+from auth_service.core.config import Settings
+from auth_service.core.security import PasswordHashing, needs_rehash
+from auth_service.errors import EmailAlreadyRegisteredError, InvalidCredentialsError, RegistrationDisabledError
+from auth_service.models import User
+from auth_service.repositories.users import UserRepository
+from auth_service.schemas.tokens import TokenPair
+from auth_service.schemas.users import UserCreate, find_email_spelling
+from auth_service.services.tokens import TokenService
+
+
+class AuthService:
+    """Turns an address and a password into a session."""
+
+    def __init__(
+        self,
+        *,
+        users: UserRepository,
+        tokens: TokenService,
+        password_hashing: PasswordHashing,
+        settings: Settings,
+        commit: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._users = users
+        self._tokens = tokens
+        self._password_hashing = password_hashing
+        self._settings = settings
+        self._commit = commit
+
+    async def register(self, new_user: UserCreate) -> tuple[User, TokenPair]:
+        """Create an account and begin its first session.
+
+        Raises:
+            RegistrationDisabledError: nobody may register here.
+            EmailAlreadyRegisteredError: the address is taken.
+            PasswordHashingBusyError: too many passwords wait to be hashed.
+        """
+        if not self._settings.registration_enabled:
+            raise RegistrationDisabledError
+        user = await self.create_user(new_user)
+        return user, await self._tokens.begin_session(user)
+
+    async def create_user(self, new_user: UserCreate, *, is_superuser: bool = False) -> User:
+        """Create an account.
+
+        Raises:
+            EmailAlreadyRegisteredError: the address is taken.
+            PasswordHashingBusyError: too many passwords wait to be hashed.
+        """
+        hashed_password = await self._password_hashing.hash(new_user.password.get_secret_value())
+        user = await self._users.add(
+            email=new_user.email,
+            hashed_password=hashed_password,
+            full_name=new_user.full_name,
+            is_superuser=is_superuser,
+        )
+        if user is None:
+            raise EmailAlreadyRegisteredError
+        return user
+
+    async def log_in(self, *, username: str, password: str) -> TokenPair:
+        """Begin a session for who knows the password; every refusal looks and lasts the same.
+
+        Raises:
+            InvalidCredentialsError: unknown address, wrong password or inactive account.
+            PasswordHashingBusyError: too many passwords wait to be hashed.
+        """
+        email = find_email_spelling(username)
+        user = None if email is None else await self._users.find_by_email(email)
+        # Commits: nothing; it gives the connection back, which others need while this password waits to be hashed.
+        await self._commit()
+        hashed_password = user.hashed_password if user is not None else None
+        matches = await self._password_hashing.verify(password, hashed_password)
+        if user is None or not matches or not user.is_active:
+            raise InvalidCredentialsError
+        if needs_rehash(user.hashed_password):
+            await self._users.replace_password_hash(user.id, await self._password_hashing.hash(password))
+        return await self._tokens.begin_session(user)

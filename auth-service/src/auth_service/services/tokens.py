@@ -1,0 +1,131 @@
+"""Issues token pairs, exchanges refresh tokens, and ends sessions."""
+
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from auth_service.core.config import Settings
+from auth_service.core.security import (
+    create_access_token,
+    hash_refresh_token,
+    new_refresh_token,
+    seal_successor,
+    unseal_successor,
+)
+from auth_service.errors import InvalidRefreshTokenError
+from auth_service.models import User
+from auth_service.repositories.refresh_tokens import RefreshTokenRepository
+from auth_service.repositories.sessions import SessionRepository
+from auth_service.repositories.users import UserRepository
+from auth_service.schemas.tokens import TokenPair
+from auth_service.services.signing_keys import SigningKeys
+
+# A used token gets its successor again for this long: an answer can be lost, and two tabs can ask at once.
+REUSE_GRACE = timedelta(seconds=10)
+USER_SCOPES = ("items:read", "items:write", "users:me")
+SUPERUSER_SCOPES = (*USER_SCOPES, "admin")
+FIRST_PARTY_CLIENT_ID = "tandem"
+
+
+class TokenService:
+    """Sessions and their tokens."""
+
+    def __init__(
+        self,
+        *,
+        users: UserRepository,
+        sessions: SessionRepository,
+        refresh_tokens: RefreshTokenRepository,
+        signing_keys: SigningKeys,
+        settings: Settings,
+        commit: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._refresh_tokens = refresh_tokens
+        self._signing_keys = signing_keys
+        self._settings = settings
+        self._commit = commit
+
+    async def begin_session(self, user: User) -> TokenPair:
+        """Begin a session for an account that has proven who it is."""
+        expires_at = datetime.now(UTC) + timedelta(days=self._settings.session_expire_days)
+        session = await self._sessions.add(user_id=user.id, expires_at=expires_at)
+        token = new_refresh_token()
+        await self._store(token, session_id=session.id)
+        return await self._pair(user, session_id=session.id, refresh_token=token)
+
+    async def refresh(self, token: str) -> TokenPair:
+        """Exchange a refresh token for a new pair; a reused one ends its session.
+
+        Raises:
+            InvalidRefreshTokenError: unknown, expired, reused, or its session has ended.
+        """
+        successor = new_refresh_token()
+        claimed = await self._refresh_tokens.claim(
+            hash_refresh_token(token), sealed_successor=seal_successor(successor, used_token=token)
+        )
+        if claimed is None:
+            return await self._repeat_answer_or_end_session(token)
+        user = await self._live_user(claimed.session_id)
+        await self._store(successor, session_id=claimed.session_id)
+        return await self._pair(user, session_id=claimed.session_id, refresh_token=successor)
+
+    async def end_session(self, token: str) -> None:
+        """End the session that a refresh token belongs to; an unknown token has none to end."""
+        known = await self._refresh_tokens.find_by_hash(hash_refresh_token(token))
+        if known is not None:
+            await self._sessions.end(known.session_id)
+
+    async def _repeat_answer_or_end_session(self, token: str) -> TokenPair:
+        token_hash = hash_refresh_token(token)
+        used = await self._refresh_tokens.find_used_within(token_hash, REUSE_GRACE)
+        if used is None or used.sealed_successor is None:
+            await self._end_session_if_reused(token_hash)
+            raise InvalidRefreshTokenError
+        user = await self._live_user(used.session_id)
+        successor = unseal_successor(used.sealed_successor, used_token=token)
+        return await self._pair(user, session_id=used.session_id, refresh_token=successor)
+
+    async def _end_session_if_reused(self, token_hash: bytes) -> None:
+        known = await self._refresh_tokens.find_by_hash(token_hash)
+        if known is not None and known.used_at is not None:
+            await self._sessions.end(known.session_id)
+            # Commits: two hold the same token, so one stole it; the session ends although this request is refused.
+            await self._commit()
+
+    async def _live_user(self, session_id: UUID) -> User:
+        user = await self._users.find_by_live_session(session_id)
+        if user is None or not user.is_active:
+            raise InvalidRefreshTokenError
+        return user
+
+    async def _store(self, token: str, *, session_id: UUID) -> None:
+        expires_at = datetime.now(UTC) + timedelta(days=self._settings.refresh_token_idle_days)
+        await self._refresh_tokens.add(
+            session_id=session_id, token_hash=hash_refresh_token(token), expires_at=expires_at
+        )
+
+    async def _pair(self, user: User, *, session_id: UUID, refresh_token: str) -> TokenPair:
+        now = int(time.time())
+        lifetime_seconds = self._settings.access_token_expire_minutes * 60
+        scope = " ".join(SUPERUSER_SCOPES if user.is_superuser else USER_SCOPES)
+        claims = {
+            "iss": self._settings.token_issuer,
+            "aud": self._settings.token_audience,
+            "sub": str(user.id),
+            "client_id": FIRST_PARTY_CLIENT_ID,
+            "iat": now,
+            "exp": now + lifetime_seconds,
+            "jti": str(uuid7()),
+            "sid": str(session_id),
+            "ver": user.rights_version,
+            "scope": scope,
+        }
+        access_token = create_access_token(claims, key=await self._signing_keys.signing_key())
+        return TokenPair(
+            access_token=access_token, refresh_token=refresh_token, expires_in=lifetime_seconds, scope=scope
+        )

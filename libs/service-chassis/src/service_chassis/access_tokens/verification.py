@@ -1,0 +1,95 @@
+"""Judges a token as a pure function of the token, the keys and the time."""
+
+import re
+import time
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+
+from pydantic import ValidationError
+
+from service_chassis.access_tokens.claims import MAXIMUM_ACCESS_TOKEN_LIFETIME, AccessToken, TokenClaims, TokenHeader
+from service_chassis.access_tokens.keys import VerificationKey
+from service_chassis.errors import InvalidTokenError
+
+MAXIMUM_TOKEN_CHARACTERS = 8 * 1024
+CLOCK_SKEW_SECONDS = 5
+
+_COMPACT_FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
+
+
+class TokenVerifier:
+    """Accepts the access tokens of one issuer for one audience."""
+
+    def __init__(self, *, issuer: str, audience: str) -> None:
+        self._issuer = issuer
+        self._audience = audience
+
+    def verify(self, token: str, keys: Mapping[str, VerificationKey], *, now: float | None = None) -> AccessToken:
+        """Return what a valid token says; `now` is in seconds since the epoch, the present by default.
+
+        Raises:
+            InvalidTokenError: for every token that is not exactly what auth-service issues.
+        """
+        header, payload, signature = _decode_parts(token)
+        key = keys.get(_parse_header(header).kid)
+        if key is None or key.algorithm != _parse_header(header).alg:
+            raise InvalidTokenError
+        if not key.verifies(signature, token.rpartition(".")[0].encode()):
+            raise InvalidTokenError
+        claims = _parse_claims(payload)
+        self._check(claims, time.time() if now is None else now)
+        return claims.to_access_token()
+
+    def _check(self, claims: TokenClaims, now: float) -> None:
+        lifetime_seconds = claims.exp - claims.iat
+        valid = (
+            claims.iss == self._issuer
+            and claims.aud == self._audience
+            and claims.iat <= now + CLOCK_SKEW_SECONDS
+            and now < claims.exp
+            and 0 < lifetime_seconds <= MAXIMUM_ACCESS_TOKEN_LIFETIME.total_seconds()
+        )
+        if not valid:
+            raise InvalidTokenError
+
+
+def unverified_key_id(token: str) -> str:
+    """Return which key a token claims to be signed with, so that it can be looked up.
+
+    Raises:
+        InvalidTokenError: the token is malformed.
+    """
+    return _parse_header(_decode_parts(token)[0]).kid
+
+
+def _decode_parts(token: str) -> tuple[bytes, bytes, bytes]:
+    parts = _COMPACT_FORM.fullmatch(token) if len(token) <= MAXIMUM_TOKEN_CHARACTERS else None
+    if parts is None:
+        raise InvalidTokenError
+    return _decode(parts[1]), _decode(parts[2]), _decode(parts[3])
+
+
+def _decode(part: str) -> bytes:
+    encoded = part.encode("ascii")
+    try:
+        decoded = urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
+    except ValueError:
+        raise InvalidTokenError from None
+    # The unused bits of the last character have to be zero, else one token has several spellings.
+    if urlsafe_b64encode(decoded).rstrip(b"=") != encoded:
+        raise InvalidTokenError
+    return decoded
+
+
+def _parse_header(header: bytes) -> TokenHeader:
+    try:
+        return TokenHeader.model_validate_json(header)
+    except ValidationError:
+        raise InvalidTokenError from None
+
+
+def _parse_claims(payload: bytes) -> TokenClaims:
+    try:
+        return TokenClaims.model_validate_json(payload)
+    except ValidationError:
+        raise InvalidTokenError from None

@@ -1,0 +1,68 @@
+"""Assembles what every service's application has, in the order in which a request meets it."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+
+from service_chassis.input_guard import MAXIMUM_BODY_BYTES, InputGuardMiddleware
+from service_chassis.openapi_document import complete_openapi
+from service_chassis.problem_details import UnhandledErrorMiddleware, install_problem_details
+from service_chassis.request_context import RequestContextMiddleware
+from service_chassis.security_headers import SecurityHeadersMiddleware
+from service_chassis.settings import ServiceSettings
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def new_application(settings: ServiceSettings, *, openapi_path: str, lifespan: Lifespan) -> FastAPI:
+    """Return an application without routes that answers every failure in the common form."""
+    app = FastAPI(
+        title=settings.project_name,
+        version=settings.version,
+        openapi_url=f"{settings.api_v1_str}{openapi_path}",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        max_body_size=MAXIMUM_BODY_BYTES,
+        generate_unique_id_function=_operation_id,
+        lifespan=lifespan,
+        middleware=[
+            Middleware(RequestContextMiddleware),
+            Middleware(SecurityHeadersMiddleware),
+            *_cors(settings),
+            Middleware(InputGuardMiddleware),
+            Middleware(UnhandledErrorMiddleware),
+        ],
+    )
+    install_problem_details(app)
+    complete_openapi(app, settings)
+    return app
+
+
+def _operation_id(route: APIRoute) -> str:
+    """Name operations after their functions, which is how generated clients will call them."""
+    return route.name
+
+
+def _cors(settings: ServiceSettings) -> list[Middleware]:
+    if not settings.cors_origins:
+        return []
+    options: dict[str, Any] = {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
+        "allow_headers": [
+            "Authorization",
+            "Content-Type",
+            "Idempotency-Key",
+            "If-Match",
+            "If-None-Match",
+            "X-Request-ID",
+        ],
+        "expose_headers": ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"],
+    }
+    return [Middleware(CORSMiddleware, **options)]

@@ -1,0 +1,89 @@
+"""A service's own database: one engine, and sessions that commit, roll back and close."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
+
+from sqlalchemy import event, text
+from sqlalchemy.exc import DBAPIError, DisconnectionError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
+
+from service_chassis.errors import DatabaseUnavailableError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.pool import ConnectionPoolEntry
+
+    from service_chassis.settings import ServiceSettings
+
+# Together they stay below the 2 seconds within which a client is told that the database is away.
+POOL_WAIT_SECONDS = 0.8
+CONNECT_SECONDS = 1.0
+COMMAND_SECONDS = 1.0
+
+# Classes of SQLSTATE in which nothing is wrong with the statement: connection, resources, operator intervention,
+# and a transaction that lost against another; a fail-over shows as 25006, a write on a server that is read-only.
+_UNAVAILABLE_SQLSTATES = ("08", "53", "57", "40", "25006")
+
+
+class Database:
+    """The engine of one database, and the only way to a session."""
+
+    def __init__(self, settings: "ServiceSettings") -> None:
+        self.engine = create_async_engine(
+            settings.database_url.get_secret_value(),
+            pool_size=settings.database_pool_size,
+            max_overflow=0,
+            pool_timeout=POOL_WAIT_SECONDS,
+            pool_use_lifo=True,
+            hide_parameters=True,
+            connect_args={
+                "timeout": CONNECT_SECONDS,
+                "command_timeout": COMMAND_SECONDS,
+                "server_settings": {"application_name": settings.project_name},
+            },
+        )
+        event.listen(self.engine.sync_engine, "checkout", _replace_closed_connection)
+        self.session_factory = async_sessionmaker(self.engine, expire_on_commit=False)
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncSession]:
+        """Commit when the block ends, roll back when anything raises.
+
+        Raises:
+            DatabaseUnavailableError: when the database is away, busy or read-only; the transaction did not commit,
+                unless the connection broke between COMMIT and its answer.
+        """
+        try:
+            async with self.session_factory() as session:
+                yield session
+                await session.commit()  # Commits: the one place where a request's transaction ends.
+        except (DBAPIError, PoolTimeoutError, OSError) as error:
+            if is_unavailable(error):
+                raise DatabaseUnavailableError from error
+            raise
+
+    async def schema_revision(self) -> str | None:
+        """Return the revision that the migrations have brought this database to, None before the first."""
+        async with self.session() as session:
+            table = await session.scalar(text("SELECT to_regclass('alembic_version')"))
+            return await session.scalar(text("SELECT version_num FROM alembic_version")) if table else None
+
+    async def close(self) -> None:
+        """Close every pooled connection."""
+        await self.engine.dispose()
+
+
+def is_unavailable(error: Exception) -> bool:
+    """Say whether a failure means that the database is away, rather than that a statement was wrong."""
+    if isinstance(error, DBAPIError):
+        sqlstate = getattr(error.orig, "sqlstate", None) or ""
+        return error.connection_invalidated or sqlstate.startswith(_UNAVAILABLE_SQLSTATES)
+    return isinstance(error, (PoolTimeoutError, OSError))
+
+
+def _replace_closed_connection(connection: "DBAPIConnection", _entry: "ConnectionPoolEntry", _proxy: object) -> None:
+    # asyncpg notices a closed socket by itself, so unlike a ping this costs no round trip.
+    if connection.driver_connection.is_closed():
+        raise DisconnectionError

@@ -1,0 +1,42 @@
+"""Runs a service's Alembic migrations, one process at a time."""
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from alembic import command, context
+from alembic.config import Config
+from sqlalchemy import Connection, MetaData, pool, text
+from sqlalchemy.ext.asyncio import create_async_engine
+
+if TYPE_CHECKING:
+    from pydantic import SecretStr
+
+# Any number does, as long as every replica of every version takes the same one: "tandem" in ASCII.
+_MIGRATION_LOCK = 0x74616E64656D
+
+
+def upgrade_to_head(service_directory: Path) -> None:
+    """Bring the database of the service whose `alembic.ini` lies in that directory to the newest schema."""
+    command.upgrade(Config(service_directory / "alembic.ini"), "head")
+
+
+def run_migrations(metadata: MetaData, database_url: "SecretStr") -> None:
+    """Do what Alembic was called for; the body of every `migrations/env.py`."""
+    asyncio.run(_run_migrations(metadata, database_url.get_secret_value()))
+
+
+async def _run_migrations(metadata: MetaData, database_url: str) -> None:
+    engine = create_async_engine(database_url, poolclass=pool.NullPool, hide_parameters=True)
+    async with engine.connect() as connection:
+        await connection.run_sync(_migrate, metadata)
+        await connection.commit()
+    await engine.dispose()
+
+
+def _migrate(connection: Connection, metadata: MetaData) -> None:
+    context.configure(connection=connection, target_metadata=metadata, compare_server_default=True)
+    with context.begin_transaction():
+        # Two Jobs, or a Job and a developer, may start at once: the second waits and finds nothing left to do.
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
+        context.run_migrations()

@@ -1,0 +1,160 @@
+"""The settings that every service has, where they are read from, and how a bad one is reported."""
+
+import os
+from collections.abc import Iterator
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, TypeVar
+from urllib.parse import urlsplit
+
+from dotenv.parser import parse_stream
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
+from pydantic_core import ErrorDetails
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+LOCAL_SECRET_KEY = "local-development-only-secret-key"  # noqa: S105  # refused everywhere but on a developer's machine
+MINIMUM_SECRET_KEY_CHARACTERS = 32
+ENV_FILE = Path(".env")
+DEFAULT_SECRETS_DIRECTORY = "/run/secrets"
+
+
+class InvalidSettingsError(Exception):
+    """The configuration is wrong; the text has a line for each bad setting and no value."""
+
+
+def _asyncpg_url(url: SecretStr) -> SecretStr:
+    """Accept the spellings that platforms hand out, and libpq's name for the TLS mode."""
+    try:
+        parsed = make_url(url.get_secret_value())
+    except ArgumentError:
+        raise ValueError("is not a database URL") from None
+    if parsed.drivername not in {"postgres", "postgresql", "postgresql+asyncpg"}:
+        raise ValueError("has to begin with postgresql://, postgres:// or postgresql+asyncpg://")
+    if not parsed.database:
+        raise ValueError("has to name a database")
+    query = {("ssl" if name == "sslmode" else name): value for name, value in parsed.query.items()}
+    asyncpg_url = parsed.set(drivername="postgresql+asyncpg", query=query)
+    return SecretStr(asyncpg_url.render_as_string(hide_password=False))
+
+
+def _redis_url(url: SecretStr) -> SecretStr:
+    if not url.get_secret_value().startswith(("redis://", "rediss://", "valkey://", "valkeys://", "unix://")):
+        raise ValueError("has to begin with redis://, rediss://, valkey://, valkeys:// or unix://")
+    return url
+
+
+def _split_commas(value: object) -> object:
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _origin(value: str) -> str:
+    parts = urlsplit(value)
+    if value != "*" and (not parts.scheme or not parts.netloc or value != f"{parts.scheme}://{parts.netloc}"):
+        raise ValueError("has to be a list of origins such as https://app.example.com, separated by commas")
+    return value
+
+
+def _strong_enough(keys: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
+    """Let a weak key pass on a developer's machine only."""
+    if info.data.get("environment") == "local":
+        return keys
+    values = [key.get_secret_value() for key in keys]
+    if LOCAL_SECRET_KEY in values:
+        raise ValueError("has to be set when ENVIRONMENT is not local")
+    if min(map(len, values)) < MINIMUM_SECRET_KEY_CHARACTERS:
+        raise ValueError(f"needs at least {MINIMUM_SECRET_KEY_CHARACTERS} characters when ENVIRONMENT is not local")
+    return keys
+
+
+CommaSeparated = BeforeValidator(_split_commas)
+Origin = Annotated[str, AfterValidator(_origin)]
+SettingsType = TypeVar("SettingsType", bound="ServiceSettings")
+
+
+class ServiceSettings(BaseSettings):
+    """Read, in this order, from the environment, `.env` and mounted secret files.
+
+    Each setting has two names: its own, shared by every service that reads it, and one with
+    the service's prefix, which wins: `AUTH_DATABASE_URL` before `DATABASE_URL`.
+    """
+
+    service_prefix: ClassVar[str]
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, hide_input_in_errors=True, validate_default=True)
+
+    environment: Literal["local", "staging", "production"] = "production"
+    project_name: str
+    version: str = version("service-chassis")
+    api_v1_str: str = Field("/api/v1", pattern=r"^(/[a-z0-9_-]+)+$")
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode, CommaSeparated] = ()
+    database_url: Annotated[SecretStr, AfterValidator(_asyncpg_url)]
+    database_pool_size: int = Field(10, ge=1, le=200)
+    redis_url: Annotated[SecretStr, AfterValidator(_redis_url)] | None = None
+    secret_key: Annotated[
+        tuple[SecretStr, ...], NoDecode, CommaSeparated, Field(min_length=1), AfterValidator(_strong_enough)
+    ] = (SecretStr(LOCAL_SECRET_KEY),)
+    """The first encrypts and signs, all of them decrypt and verify, so that a key can be replaced."""
+    token_issuer: str = Field("http://localhost:8080", min_length=1)
+    token_audience: str = Field("tandem", min_length=1)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["auto", "console", "json"] = "auto"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is pydantic-settings'
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the same
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read every place twice: by the service's own name first, then by the shared one."""
+        directory = Path(os.environ.get("SECRETS_DIRECTORY", DEFAULT_SECRETS_DIRECTORY))
+        prefixes = (cls.service_prefix, "")
+        sources: list[PydanticBaseSettingsSource] = [init_settings]
+        sources += [EnvSettingsSource(settings_cls, env_prefix=prefix) for prefix in prefixes]
+        sources += [DotEnvSettingsSource(settings_cls, env_file=ENV_FILE, env_prefix=prefix) for prefix in prefixes]
+        if directory.is_dir():
+            sources += [SecretsSettingsSource(settings_cls, directory, env_prefix=prefix) for prefix in prefixes]
+        return tuple(sources)
+
+
+def load_settings(settings_class: type[SettingsType]) -> SettingsType:
+    """Read the settings of a service from its surroundings.
+
+    Raises:
+        InvalidSettingsError: with every bad setting named at once.
+    """
+    problems = list(_unreadable_lines(ENV_FILE))
+    try:
+        settings = settings_class()
+        if not problems:
+            return settings
+    except ValidationError as error:
+        problems += [_describe(detail, settings_class.service_prefix) for detail in error.errors(include_input=False)]
+    raise InvalidSettingsError("\n".join(problems))
+
+
+def _unreadable_lines(env_file: Path) -> Iterator[str]:
+    if not env_file.is_file():
+        return
+    with env_file.open(encoding="utf-8") as stream:
+        for binding in parse_stream(stream):
+            if binding.error:
+                yield f"{env_file}: line {binding.original.line} is not of the form NAME=value"
+
+
+def _describe(detail: ErrorDetails, prefix: str) -> str:
+    name = str(detail["loc"][0]).upper()
+    message = detail["msg"].removeprefix("Value error, ")
+    return f"{name} (or {prefix}{name}): {message}"

@@ -1,0 +1,1 @@
+"""What the tests of every service use: a real PostgreSQL, clients, and an issuer of tokens."""

@@ -1,0 +1,53 @@
+"""Databases for tests, built by the real migrations."""
+
+import asyncio
+import os
+import subprocess
+import sys
+
+import asyncpg
+from pydantic import SecretStr
+from sqlalchemy.engine import URL
+
+_EVERY_TABLE = """
+SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
+WHERE schemaname = 'public' AND tablename <> 'alembic_version'
+"""
+
+
+class EmptyableDatabase:
+    """A database whose schema is made once, and whose rows are gone after each test."""
+
+    def __init__(self, url: URL, *, package: str) -> None:
+        self._url = url
+        self._package = package
+
+    @property
+    def url(self) -> SecretStr:
+        """The URL as a service's settings take it."""
+        return SecretStr(self._url.render_as_string(hide_password=False))
+
+    def create(self) -> None:
+        """Create the database anew."""
+        asyncio.run(self._create())
+
+    async def _create(self) -> None:
+        server = self._url.set(database="postgres").render_as_string(hide_password=False)
+        connection = await asyncpg.connect(server)
+        await connection.execute(f'DROP DATABASE IF EXISTS "{self._url.database}"')
+        await connection.execute(f'CREATE DATABASE "{self._url.database}"')
+        await connection.close()
+
+    def migrate(self) -> None:
+        """Run the service's own command, as a deployment does."""
+        prefix = self._package.removesuffix("_service").upper()
+        environment = {f"{prefix}_DATABASE_URL": self.url.get_secret_value(), "ENVIRONMENT": "local"}
+        command = [sys.executable, "-m", self._package, "migrate"]
+        subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.DEVNULL)  # noqa: S603  # our own
+
+    async def empty(self) -> None:
+        """Delete every row of every table."""
+        connection = await asyncpg.connect(self.url.get_secret_value())
+        tables = await connection.fetchval(_EVERY_TABLE)
+        await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        await connection.close()

@@ -1,0 +1,61 @@
+"""The pytest plugin: one PostgreSQL server per run, one database per service and worker, emptied after each test."""
+
+import os
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from local_stack.postgres import throw_away_postgres
+from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.issuer import TokenIssuer
+
+_SERVER_URL = "TANDEM_TEST_POSTGRES_URL"
+_server = pytest.StashKey[ExitStack]()
+
+NewDatabase = Callable[[str], EmptyableDatabase]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start the server in the process that every worker of the run is a child of."""
+    if hasattr(config, "workerinput") or config.option.collectonly:
+        return
+    config.stash[_server] = ExitStack()
+    server = config.stash[_server].enter_context(throw_away_postgres())
+    os.environ[_SERVER_URL] = server.url("postgres")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Stop the server when the last worker is gone."""
+    if _server in config.stash:
+        config.stash[_server].close()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep a developer's `.env` and exported settings out of the tests."""
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("AUTH_", "ITEMS_", "DATABASE_", "SECRET"))]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def new_database(worker_id: str) -> NewDatabase:
+    """Make a migrated database for the service whose package is named; pytest-xdist's workers each get their own."""
+
+    def create(package: str) -> EmptyableDatabase:
+        server_url = make_url(os.environ[_SERVER_URL])
+        database = EmptyableDatabase(server_url.set(database=f"{package}_{worker_id}"), package=package)
+        database.create()
+        database.migrate()
+        return database
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def issuer() -> TokenIssuer:
+    """Give an issuer of access tokens with a key of its own."""
+    return TokenIssuer()

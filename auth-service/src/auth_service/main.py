@@ -11,6 +11,7 @@ from auth_service.api.v1.router import router
 from auth_service.core.config import Settings
 from auth_service.core.database import SCHEMA_REVISION
 from service_chassis.application import new_application
+from service_chassis.dependencies import install_dependencies
 from service_chassis.documentation import install_documentation
 from service_chassis.health import Readiness, install_health
 from service_chassis.logs import configure_logging
@@ -23,9 +24,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logging(settings)
 
     app = new_application(settings, openapi_path="/auth/openapi.json", lifespan=_lifespan)
-    app.state.resources = Resources(settings)
+    app.state.resources = resources = Resources(settings)
 
-    install_health(app, Readiness(database=app.state.resources.database, schema_revision=SCHEMA_REVISION))
+    install_dependencies(app, database=resources.database, authenticator=resources.authenticator)
+    install_health(app, Readiness(database=resources.database, schema_revision=SCHEMA_REVISION))
     install_documentation(app, documents=_documents(settings))
     app.include_router(jwks.router)
     app.include_router(router, prefix=settings.api_v1_str)

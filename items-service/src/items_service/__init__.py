@@ -1,1 +1,1 @@
-"""placeholder"""
+"""Owns items and validates access tokens on its own."""

@@ -1,12 +1,8 @@
 """The only wiring file: who builds which object, and what an endpoint may ask for."""
 
-from collections.abc import AsyncIterator
 from typing import Annotated
 
-import structlog
 from fastapi import Depends, Request, Security
-from fastapi.security import SecurityScopes
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.core.config import Settings
 from auth_service.core.security import PasswordHashing
@@ -19,9 +15,10 @@ from auth_service.services.auth import AuthService
 from auth_service.services.signing_keys import SigningKeys
 from auth_service.services.tokens import TokenService
 from auth_service.services.users import UserService
-from service_chassis.access_tokens import AccessToken, BearerToken, TokenAuthenticator, TokenVerifier
+from service_chassis.access_tokens import AccessToken, TokenAuthenticator, TokenVerifier
 from service_chassis.database import Database
-from service_chassis.errors import InsufficientScopeError, InvalidTokenError
+from service_chassis.dependencies import SessionDep, get_access_token
+from service_chassis.errors import InvalidTokenError
 
 
 class Resources:
@@ -50,16 +47,6 @@ def get_resources(request: Request) -> Resources:
 
 
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
-
-
-async def get_session(resources: ResourcesDep) -> AsyncIterator[AsyncSession]:
-    """Commit when the endpoint returns, roll back when anything raises."""
-    async with resources.database.session() as session:
-        yield session
-
-
-# scope="function": commit before the response leaves, so a failed commit is a 503, not a false 201.
-SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
 
 
 def get_users(session: SessionDep) -> UserRepository:
@@ -109,25 +96,11 @@ def get_user_service(users: UsersDep) -> UserService:
 UserServiceDep = Annotated[UserService, Depends(get_user_service)]
 
 
-async def get_access_token(
-    required: SecurityScopes, token: Annotated[str, Depends(BearerToken())], resources: ResourcesDep
-) -> AccessToken:
-    """Return the verified access token of the request, which carries the scopes that the endpoint declares."""
-    access_token = await resources.authenticator.authenticate(token)
-    if not access_token.scopes.issuperset(required.scopes):
-        raise InsufficientScopeError
-    return access_token
-
-
-AccessTokenDep = Annotated[AccessToken, Depends(get_access_token)]
-
-
-async def get_current_user(access_token: AccessTokenDep, users: UsersDep) -> User:
+async def get_current_user(access_token: Annotated[AccessToken, Depends(get_access_token)], users: UsersDep) -> User:
     """Return the account whose live session the access token belongs to."""
     user = await users.find_by_live_session(access_token.session_id)
     if user is None or user.id != access_token.subject:
         raise InvalidTokenError
-    structlog.contextvars.bind_contextvars(user_id=str(user.id))
     return user
 
 

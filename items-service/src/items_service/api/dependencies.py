@@ -1,0 +1,65 @@
+"""The only wiring file: who builds which object, and what an endpoint may ask for."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request, Security
+
+from items_service.core.config import Settings
+from items_service.repositories.items import ItemRepository
+from items_service.services.items import ItemService
+from service_chassis.access_tokens import AccessToken, RemoteKeys, TokenAuthenticator, TokenVerifier
+from service_chassis.database import Database
+from service_chassis.dependencies import SessionDep, get_access_token
+from service_chassis.pagination import CursorSigner
+
+
+class Resources:
+    """What lives as long as the process."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.database = Database(settings)
+        self.cursors = CursorSigner(settings.secret_key)
+        self.verification_keys = RemoteKeys(settings.key_set_url)
+        self.authenticator = TokenAuthenticator(
+            verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
+            keys=self.verification_keys,
+        )
+
+    def start(self) -> None:
+        """Begin what goes on in the background."""
+        self.verification_keys.start()
+
+    async def close(self) -> None:
+        """End every task and close every connection."""
+        await self.verification_keys.close()
+        await self.database.close()
+
+
+def get_resources(request: Request) -> Resources:
+    """Return what `create_app` built."""
+    resources: Resources = request.app.state.resources
+    return resources
+
+
+def _item_service(token: AccessToken, session: SessionDep, resources: Resources) -> ItemService:
+    return ItemService(items=ItemRepository(session), cursors=resources.cursors, owner_id=token.subject)
+
+
+ResourcesDep = Annotated[Resources, Depends(get_resources)]
+ReadTokenDep = Annotated[AccessToken, Security(get_access_token, scopes=["items:read"])]
+WriteTokenDep = Annotated[AccessToken, Security(get_access_token, scopes=["items:write"])]
+
+
+def get_readable_items(token: ReadTokenDep, session: SessionDep, resources: ResourcesDep) -> ItemService:
+    """Build the caller's items for reading."""
+    return _item_service(token, session, resources)
+
+
+def get_writable_items(token: WriteTokenDep, session: SessionDep, resources: ResourcesDep) -> ItemService:
+    """Build the caller's items for changing."""
+    return _item_service(token, session, resources)
+
+
+ReadableItems = Annotated[ItemService, Depends(get_readable_items)]
+WritableItems = Annotated[ItemService, Depends(get_writable_items)]

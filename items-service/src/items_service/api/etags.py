@@ -1,0 +1,41 @@
+"""Entity tags: an item's is its version, so that a change by somebody else is noticed (RFC 9110, section 13)."""
+
+import re
+from typing import Annotated
+
+from fastapi import Depends, Header
+
+_STRONG_TAG = re.compile(r'(?<!W/)"(\d{1,9})"')
+_ANY_TAG = re.compile(r'"(\d{1,9})"')
+
+
+def etag(version: int) -> str:
+    """Return the tag of a version."""
+    return f'"{version}"'
+
+
+def _versions(pattern: re.Pattern[str], header: str | None) -> frozenset[int] | None:
+    """Return the versions that a header names; None when it names none in particular."""
+    if header is None or header.strip() == "*":
+        return None
+    return frozenset(map(int, pattern.findall(header)))
+
+
+def get_versions_to_change(
+    if_match: Annotated[str | None, Header(description="Change the item only if its `ETag` is one of these.")] = None,
+) -> frozenset[int] | None:
+    """Return the versions that `If-Match` allows to change; weak tags don't count, as the standard says."""
+    return _versions(_STRONG_TAG, if_match)
+
+
+def get_versions_known(
+    if_none_match: Annotated[
+        str | None, Header(description="Answer 304 without a body if the item's `ETag` is one of these.")
+    ] = None,
+) -> frozenset[int]:
+    """Return the versions that the client holds already."""
+    return _versions(_ANY_TAG, if_none_match) or frozenset()
+
+
+VersionsToChange = Annotated[frozenset[int] | None, Depends(get_versions_to_change)]
+VersionsKnown = Annotated[frozenset[int], Depends(get_versions_known)]

@@ -1,0 +1,37 @@
+"""Assembles the application; nothing happens at import."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from items_service.api.dependencies import Resources
+from items_service.api.v1.router import router
+from items_service.core.config import Settings
+from items_service.core.database import SCHEMA_REVISION
+from service_chassis.application import new_application
+from service_chassis.dependencies import install_dependencies
+from service_chassis.health import Readiness, install_health
+from service_chassis.logs import configure_logging
+from service_chassis.settings import load_settings
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Return the application as it is served; settings are read from the surroundings unless given."""
+    settings = settings or load_settings(Settings)
+    configure_logging(settings)
+
+    app = new_application(settings, openapi_path="/items/openapi.json", lifespan=_lifespan)
+    app.state.resources = resources = Resources(settings)
+
+    install_dependencies(app, database=resources.database, authenticator=resources.authenticator)
+    install_health(app, Readiness(database=resources.database, schema_revision=SCHEMA_REVISION))
+    app.include_router(router, prefix=settings.api_v1_str)
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    app.state.resources.start()
+    yield
+    await app.state.resources.close()

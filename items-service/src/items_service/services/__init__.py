@@ -1,0 +1,1 @@
+"""Use cases: rules and the order of steps."""

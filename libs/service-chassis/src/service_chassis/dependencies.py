@@ -1,0 +1,47 @@
+"""What endpoints of every service may ask for: the request's transaction, and who is calling."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, FastAPI, Request
+from fastapi.security import SecurityScopes
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from service_chassis.access_tokens import AccessToken, BearerToken, TokenAuthenticator
+from service_chassis.database import Database
+from service_chassis.errors import InsufficientScopeError
+
+
+def install_dependencies(app: FastAPI, *, database: Database, authenticator: TokenAuthenticator) -> None:
+    """Give the dependencies below what they work on."""
+    app.state.database = database
+    app.state.authenticator = authenticator
+
+
+async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
+    """Commit when the endpoint returns, roll back when anything raises."""
+    database: Database = request.app.state.database
+    async with database.session() as session:
+        yield session
+
+
+# scope="function": commit before the response leaves, so a failed commit is a 503, not a false 201.
+SessionDep = Annotated[AsyncSession, Depends(get_session, scope="function")]
+
+
+async def get_access_token(
+    required: SecurityScopes, token: Annotated[str, Depends(BearerToken())], request: Request
+) -> AccessToken:
+    """Return the verified access token of the request, which carries the scopes that the endpoint declares.
+
+    Raises:
+        InvalidTokenError: the token is not exactly what the issuer issues.
+        InsufficientScopeError: it lacks a scope.
+    """
+    authenticator: TokenAuthenticator = request.app.state.authenticator
+    access_token = await authenticator.authenticate(token)
+    structlog.contextvars.bind_contextvars(user_id=str(access_token.subject))
+    if not access_token.scopes.issuperset(required.scopes):
+        raise InsufficientScopeError
+    return access_token

@@ -1,0 +1,57 @@
+"""Fixtures of items-service: the application on a real database, keys from a real socket, and clients of it."""
+
+from collections.abc import AsyncIterator, Iterator
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import HttpUrl
+
+from items_service.core.config import Settings
+from items_service.main import create_app
+from service_chassis.testing.clients import running_client
+from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.issuer import TokenIssuer
+from service_chassis.testing.key_server import KeyServer
+from service_chassis.testing.plugin import NewDatabase
+
+
+@pytest.fixture(scope="session")
+def database(new_database: NewDatabase) -> EmptyableDatabase:
+    return new_database("items_service")
+
+
+@pytest.fixture
+def key_server(issuer: TokenIssuer) -> Iterator[KeyServer]:
+    with KeyServer(issuer.key_set()) as server:
+        yield server
+
+
+@pytest.fixture
+def settings(database: EmptyableDatabase, key_server: KeyServer) -> Settings:
+    return Settings(environment="local", database_url=database.url, auth_service_url=HttpUrl(key_server.url))
+
+
+@pytest.fixture
+async def app(settings: Settings, database: EmptyableDatabase) -> AsyncIterator[FastAPI]:
+    yield create_app(settings)
+    await database.empty()
+
+
+@pytest.fixture
+def owner_id() -> UUID:
+    return uuid4()
+
+
+@pytest.fixture
+async def anonymous(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    async with running_client(app) as client:
+        yield client
+
+
+@pytest.fixture
+async def client(anonymous: httpx.AsyncClient, issuer: TokenIssuer, owner_id: UUID) -> httpx.AsyncClient:
+    """Give a client whose requests carry the token of one user."""
+    anonymous.headers.update(issuer.authorization(owner_id))
+    return anonymous

@@ -123,4 +123,11 @@ async def test_every_id_of_the_description_is_unique(client: httpx.AsyncClient) 
     paths = (await client.get(f"{ITEMS}/openapi.json")).json()["paths"]
 
     operation_ids = [operation["operationId"] for path in paths.values() for operation in path.values()]
-    assert sorted(operation_ids) == ["create_item", "delete_item", "get_item", "list_items", "update_item"]
+    assert sorted(operation_ids) == [
+        "create_item",
+        "create_items",
+        "delete_item",
+        "get_item",
+        "list_items",
+        "update_item",
+    ]

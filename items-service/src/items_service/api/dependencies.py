@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Header, Request, Security
 
 from items_service.core.config import Settings
+from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
 from items_service.repositories.items import ItemRepository
+from items_service.services.idempotency import IdempotencyService
 from items_service.services.items import ItemService
 from service_chassis.access_tokens import AccessToken, RemoteKeys, TokenAuthenticator, TokenVerifier
 from service_chassis.database import Database
@@ -43,7 +45,7 @@ def get_resources(request: Request) -> Resources:
 
 
 def _item_service(token: AccessToken, session: SessionDep, resources: Resources) -> ItemService:
-    return ItemService(items=ItemRepository(session), cursors=resources.cursors, owner_id=token.subject)
+    return ItemService(items=ItemRepository(session), cursors=resources.cursors, caller=token)
 
 
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
@@ -61,5 +63,23 @@ def get_writable_items(token: WriteTokenDep, session: SessionDep, resources: Res
     return _item_service(token, session, resources)
 
 
+def get_idempotency(
+    token: WriteTokenDep,
+    session: SessionDep,
+    idempotency_key: Annotated[
+        str | None,
+        Header(
+            min_length=1,
+            max_length=255,
+            pattern=r"^[\x21-\x7e]+$",
+            description="A retry with the same key and body gets the same answer and creates nothing again.",
+        ),
+    ] = None,
+) -> IdempotencyService:
+    """Build what answers a repeated request like the first."""
+    return IdempotencyService(keys=IdempotencyKeyRepository(session), owner_id=token.subject, key=idempotency_key)
+
+
 ReadableItems = Annotated[ItemService, Depends(get_readable_items)]
 WritableItems = Annotated[ItemService, Depends(get_writable_items)]
+Idempotency = Annotated[IdempotencyService, Depends(get_idempotency)]

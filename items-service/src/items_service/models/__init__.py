@@ -1,6 +1,7 @@
 """Tables; importing this package registers all of them."""
 
 from items_service.models.base import Base
-from items_service.models.items import Item
+from items_service.models.idempotency_keys import IdempotencyKey
+from items_service.models.items import SEARCHED_TEXT, Item
 
-__all__ = ["Base", "Item"]
+__all__ = ["SEARCHED_TEXT", "Base", "IdempotencyKey", "Item"]

@@ -1,43 +1,52 @@
-"""Statements about items; each is about one owner's."""
+"""Statements about items; `owner_id=None` means everybody's."""
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, Select, Text, cast, func, select, tuple_
+from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from items_service.models import Item
+from items_service.models import SEARCHED_TEXT, Item
+
+Position = tuple[datetime | str, UUID]
+"""Where a row stands in an order: the sorted column's value, and the id among equals."""
 
 
 class ItemRepository:
-    """Items; `get_*` raises and `find_*` returns None where there is none."""
+    """Items; `find_*` returns None where there is none."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, *, owner_id: UUID, title: str, description: str) -> Item:
-        """Insert an item."""
-        item = Item(owner_id=owner_id, title=title, description=description)
-        self._session.add(item)
+    async def add(self, items: Sequence[Item]) -> None:
+        """Insert items in one statement."""
+        self._session.add_all(items)
         await self._session.flush()
-        return item
 
-    async def find(self, item_id: UUID, *, owner_id: UUID) -> Item | None:
-        """Find an item of that owner."""
-        return await self._session.scalar(select(Item).where(Item.id == item_id, Item.owner_id == owner_id))
+    async def find(self, item_id: UUID, *, owner_id: UUID | None) -> Item | None:
+        """Find an item."""
+        return await self._session.scalar(_one(item_id, owner_id))
 
-    async def find_and_lock(self, item_id: UUID, *, owner_id: UUID) -> Item | None:
-        """Find an item of that owner, and keep others from changing it until the transaction ends."""
-        statement = select(Item).where(Item.id == item_id, Item.owner_id == owner_id)
-        return await self._session.scalar(statement.with_for_update())
+    async def find_and_lock(self, item_id: UUID, *, owner_id: UUID | None) -> Item | None:
+        """Find an item, and keep others from changing it until the transaction ends."""
+        return await self._session.scalar(_one(item_id, owner_id).with_for_update())
 
-    async def newest_first(self, *, owner_id: UUID, limit: int, after: tuple[datetime, UUID] | None) -> Sequence[Item]:
-        """Return that owner's items that come after a position, newest first."""
-        statement = select(Item).where(Item.owner_id == owner_id)
-        if after is not None:
-            statement = statement.where(tuple_(Item.created_at, Item.id) < tuple_(*after))
-        statement = statement.order_by(Item.created_at.desc(), Item.id.desc()).limit(limit)
+    async def list_after(
+        self, position: Position | None, *, owner_id: UUID, sort: str, words: str | None, limit: int
+    ) -> Sequence[Item]:
+        """Return one owner's items in an order, from after a position on; a minus sign turns the order around."""
+        column: ColumnElement[Any] = getattr(Item, sort.removeprefix("-"))
+        descending = sort.startswith("-")
+        statement = select(Item).where(Item.owner_id == owner_id).limit(limit)
+        statement = statement.order_by(*((column.desc(), Item.id.desc()) if descending else (column, Item.id)))
+        if position is not None:
+            place = tuple_(column, Item.id)
+            statement = statement.where(place < tuple_(*position) if descending else place > tuple_(*position))
+        if words is not None:
+            statement = statement.where(SEARCHED_TEXT.bool_op("@@")(_prefix_query(words)))
         return (await self._session.scalars(statement)).all()
 
     async def change(self, item: Item, changes: dict[str, str]) -> None:
@@ -51,3 +60,14 @@ class ItemRepository:
         """Delete an item."""
         await self._session.delete(item)
         await self._session.flush()
+
+
+def _one(item_id: UUID, owner_id: UUID | None) -> Select[Item]:
+    statement = select(Item).where(Item.id == item_id)
+    return statement if owner_id is None else statement.where(Item.owner_id == owner_id)
+
+
+def _prefix_query(words: str) -> ColumnElement[Any]:
+    """Let PostgreSQL take the words apart, so that nothing in them is an operator; the last one matches as a prefix."""
+    lexemes = cast(func.plainto_tsquery("simple", words), Text)
+    return cast(func.nullif(lexemes, "") + ":*", TSQUERY)

@@ -1,13 +1,17 @@
 """What clients send and get of items."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from service_chassis.pagination import PageRequest
 from service_chassis.strict_json import StrictModel, Text
 
+MAXIMUM_BATCH_ITEMS = 500
+
+ItemSort = Literal["created_at", "-created_at", "updated_at", "-updated_at", "title", "-title"]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=200)]
 Description = Annotated[Text, StringConstraints(max_length=10_000)]
 
@@ -46,6 +50,26 @@ class ItemInDB(BaseModel):
 
 class Item(ItemInDB):
     """An item as clients see it."""
+
+
+class ItemBatch(StrictModel):
+    """Several new items, created all or none."""
+
+    items: list[ItemCreate] = Field(min_length=1, max_length=MAXIMUM_BATCH_ITEMS)
+
+
+class ItemList(BaseModel):
+    """Several items."""
+
+    items: list[Item]
+
+
+class ItemQuery(PageRequest):
+    """Which items, in which order, and which page of them."""
+
+    sort: ItemSort = Field("-created_at", description="A minus sign turns the order around.")
+    q: Text | None = Field(None, min_length=1, max_length=200, description="Words; the last one may be incomplete.")
+    owner_id: UUID | None = Field(None, description="Whose items; superusers only.")
 
 
 class ItemPage(BaseModel):

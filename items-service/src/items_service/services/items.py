@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from items_service.errors import ItemNotFoundError, StaleItemError
+from items_service.errors import ForeignOwnerError, ItemNotFoundError, StaleItemError
 from items_service.models import Item
-from items_service.repositories.items import ItemRepository
-from items_service.schemas.items import ItemCreate, ItemUpdate
+from items_service.repositories.items import ItemRepository, Position
+from items_service.schemas.items import ItemCreate, ItemQuery, ItemUpdate
+from service_chassis.access_tokens import AccessToken
 from service_chassis.pagination import CursorSigner
 
 
@@ -21,16 +22,24 @@ class Page:
 
 
 class ItemService:
-    """One user's items; everybody else's look as if they did not exist."""
+    """The caller's items; everybody else's look as if they did not exist, except to superusers."""
 
-    def __init__(self, *, items: ItemRepository, cursors: CursorSigner, owner_id: UUID) -> None:
+    def __init__(self, *, items: ItemRepository, cursors: CursorSigner, caller: AccessToken) -> None:
         self._items = items
         self._cursors = cursors
-        self._owner_id = owner_id
+        self._caller = caller
+        self._reachable_owner_id = None if caller.is_superuser else caller.subject
 
     async def create(self, new_item: ItemCreate) -> Item:
-        """Create an item."""
-        return await self._items.add(owner_id=self._owner_id, title=new_item.title, description=new_item.description)
+        """Create an item that belongs to the caller."""
+        [item] = await self.create_all([new_item])
+        return item
+
+    async def create_all(self, new_items: Sequence[ItemCreate]) -> list[Item]:
+        """Create several items that belong to the caller, all or none."""
+        items = [Item(owner_id=self._caller.subject, **new_item.model_dump()) for new_item in new_items]
+        await self._items.add(items)
+        return items
 
     async def get(self, item_id: UUID) -> Item:
         """Return an item.
@@ -38,27 +47,33 @@ class ItemService:
         Raises:
             ItemNotFoundError: there is none with this id, or it is somebody else's.
         """
-        item = await self._items.find(item_id, owner_id=self._owner_id)
+        item = await self._items.find(item_id, owner_id=self._reachable_owner_id)
         if item is None:
             raise ItemNotFoundError
         return item
 
-    async def list_page(self, *, limit: int, cursor: str | None) -> Page:
-        """Return the items after the cursor, newest first.
+    async def list_page(self, query: ItemQuery) -> Page:
+        """Return the items after the query's cursor.
 
         Raises:
+            ForeignOwnerError: the list is somebody else's, and the caller no superuser.
             InvalidCursorError: the cursor was not handed out for this list.
         """
-        list_name = f"items of {self._owner_id}, newest first"
-        after = None if cursor is None else _position(self._cursors.verify(cursor, list_name=list_name))
+        owner_id = query.owner_id or self._caller.subject
+        if owner_id != self._caller.subject and not self._caller.is_superuser:
+            raise ForeignOwnerError
+        list_name = f"items of {owner_id} by {query.sort} with {query.q}"
+        after = None
+        if query.cursor is not None:
+            after = _position(self._cursors.verify(query.cursor, list_name=list_name), sort=query.sort)
         # One more than asked for tells whether there is a next page.
-        found = await self._items.newest_first(owner_id=self._owner_id, limit=limit + 1, after=after)
-        items = found[:limit]
-        if len(found) <= limit:
+        found = await self._items.list_after(
+            after, owner_id=owner_id, sort=query.sort, words=query.q, limit=query.limit + 1
+        )
+        items = found[: query.limit]
+        if len(found) == len(items):
             return Page(items, None)
-        last = items[-1]
-        position = last.created_at.isoformat(), str(last.id)
-        return Page(items, self._cursors.sign(position, list_name=list_name))
+        return Page(items, self._cursors.sign(_position_values(items[-1], sort=query.sort), list_name=list_name))
 
     async def update(self, item_id: UUID, changes: ItemUpdate, *, versions: Collection[int] | None) -> Item:
         """Change what was sent and leave the rest as it is; with versions given, only if the item is at one of them.
@@ -81,7 +96,7 @@ class ItemService:
         await self._items.delete(await self._get_for_change(item_id, versions))
 
     async def _get_for_change(self, item_id: UUID, versions: Collection[int] | None) -> Item:
-        item = await self._items.find_and_lock(item_id, owner_id=self._owner_id)
+        item = await self._items.find_and_lock(item_id, owner_id=self._reachable_owner_id)
         if item is None:
             raise ItemNotFoundError
         if versions is not None and item.version not in versions:
@@ -89,6 +104,11 @@ class ItemService:
         return item
 
 
-def _position(values: Sequence[str]) -> tuple[datetime, UUID]:
-    created_at, item_id = values
-    return datetime.fromisoformat(created_at), UUID(item_id)
+def _position_values(item: Item, *, sort: str) -> tuple[str, str]:
+    value: datetime | str = getattr(item, sort.removeprefix("-"))
+    return value.isoformat() if isinstance(value, datetime) else value, str(item.id)
+
+
+def _position(values: Sequence[str], *, sort: str) -> Position:
+    value, item_id = values
+    return value if sort.endswith("title") else datetime.fromisoformat(value), UUID(item_id)

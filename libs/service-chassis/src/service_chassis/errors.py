@@ -52,6 +52,12 @@ class PreconditionFailedError(ServiceError):
     status_code = 412
 
 
+class UnprocessableError(ServiceError):
+    """The request is well-formed and can't be meant."""
+
+    status_code = 422
+
+
 class UnavailableError(ServiceError):
     """Something this service needs is away or busy; trying again helps."""
 

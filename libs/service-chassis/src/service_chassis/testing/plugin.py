@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy.engine import make_url
 
 from local_stack.postgres import throw_away_postgres
+from service_chassis.settings import ServiceSettings
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.issuer import TokenIssuer
 
@@ -37,18 +38,30 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Keep a developer's `.env` and exported settings out of the tests."""
     monkeypatch.chdir(tmp_path)
-    for name in [name for name in os.environ if name.startswith(("AUTH_", "ITEMS_", "DATABASE_", "SECRET"))]:
+    shared = {name.upper() for name in ServiceSettings.model_fields} | {"SECRETS_DIRECTORY"}
+    for name in [name for name in os.environ if name.startswith(("AUTH_", "ITEMS_")) or name in shared]:
         monkeypatch.delenv(name)
 
 
 @pytest.fixture(scope="session")
-def new_database(worker_id: str) -> NewDatabase:
-    """Make a migrated database for the service whose package is named; pytest-xdist's workers each get their own."""
+def new_empty_database(worker_id: str) -> NewDatabase:
+    """Make a database without tables; pytest-xdist's workers each get their own."""
 
     def create(package: str) -> EmptyableDatabase:
         server_url = make_url(os.environ[_SERVER_URL])
         database = EmptyableDatabase(server_url.set(database=f"{package}_{worker_id}"), package=package)
         database.create()
+        return database
+
+    return create
+
+
+@pytest.fixture(scope="session")
+def new_database(new_empty_database: NewDatabase) -> NewDatabase:
+    """Make a migrated database for the service whose package is named."""
+
+    def create(package: str) -> EmptyableDatabase:
+        database = new_empty_database(package)
         database.migrate()
         return database
 

@@ -1,15 +1,22 @@
 """One's own items."""
 
-from typing import Any
+from typing import Annotated, Any
+from urllib.parse import urlencode
 from uuid import UUID
 
-from fastapi import APIRouter, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 
 from items_service import models
-from items_service.api.dependencies import ReadableItems, WritableItems
+from items_service.api.dependencies import Idempotency, ReadableItems, WritableItems
 from items_service.api.etags import VersionsKnown, VersionsToChange, etag
-from items_service.errors import ItemNotFoundError, StaleItemError
-from items_service.schemas.items import Item, ItemCreate, ItemPage, ItemUpdate
+from items_service.errors import (
+    ForeignOwnerError,
+    IdempotencyKeyInFlightError,
+    IdempotencyKeyReusedError,
+    ItemNotFoundError,
+    StaleItemError,
+)
+from items_service.schemas.items import Item, ItemBatch, ItemCreate, ItemList, ItemPage, ItemQuery, ItemUpdate
 from items_service.services.items import Page
 from service_chassis.errors import (
     DatabaseUnavailableError,
@@ -18,7 +25,7 @@ from service_chassis.errors import (
     MissingTokenError,
     VerificationKeysUnavailableError,
 )
-from service_chassis.pagination import InvalidCursorError, PageRequestDep
+from service_chassis.pagination import InvalidCursorError
 from service_chassis.problem_details import documented_problems
 from service_chassis.strict_json import StrictRoute
 
@@ -42,21 +49,52 @@ router = APIRouter(
 @router.post(
     "",
     status_code=status.HTTP_201_CREATED,
-    response_model=Item,
-    responses={201: {"headers": _ETAG_HEADER | {"Location": {"schema": {"type": "string"}}}}},
+    responses={
+        201: {"headers": _ETAG_HEADER | {"Location": {"schema": {"type": "string"}}}},
+        **documented_problems(IdempotencyKeyInFlightError, IdempotencyKeyReusedError),
+    },
 )
-async def create_item(new_item: ItemCreate, items: WritableItems, request: Request, response: Response) -> models.Item:
+async def create_item(
+    new_item: ItemCreate, items: WritableItems, idempotency: Idempotency, request: Request, response: Response
+) -> Item:
     """Create an item."""
-    item = await items.create(new_item)
+    item = await idempotency.once(new_item, answer_type=Item, work=lambda: items.create(new_item))
     response.headers["Location"] = f"{request.scope['path']}/{item.id}"
     response.headers["ETag"] = etag(item.version)
     return item
 
 
-@router.get("", response_model=ItemPage, responses=documented_problems(InvalidCursorError))
-async def list_items(page: PageRequestDep, items: ReadableItems) -> Page:
-    """Return my items, newest first, a page at a time."""
-    return await items.list_page(limit=page.limit, cursor=page.cursor)
+@router.post(
+    "/batch",
+    status_code=status.HTTP_201_CREATED,
+    responses=documented_problems(IdempotencyKeyInFlightError, IdempotencyKeyReusedError),
+)
+async def create_items(batch: ItemBatch, items: WritableItems, idempotency: Idempotency) -> ItemList:
+    """Create several items, all or none."""
+
+    async def create_all() -> dict[str, list[models.Item]]:
+        return {"items": await items.create_all(batch.items)}
+
+    return await idempotency.once(batch, answer_type=ItemList, work=create_all)
+
+
+@router.get(
+    "",
+    response_model=ItemPage,
+    responses={
+        200: {"headers": {"Link": {"description": "The next page (RFC 8288).", "schema": {"type": "string"}}}},
+        **documented_problems(InvalidCursorError, ForeignOwnerError),
+    },
+)
+async def list_items(
+    query: Annotated[ItemQuery, Query()], items: ReadableItems, request: Request, response: Response
+) -> Page:
+    """Return my items, a page at a time."""
+    page = await items.list_page(query)
+    if page.next_cursor is not None:
+        parameters = urlencode(dict(request.query_params) | {"cursor": page.next_cursor})
+        response.headers["Link"] = f'<{request.scope["path"]}?{parameters}>; rel="next"'
+    return page
 
 
 @router.get(

@@ -1,0 +1,48 @@
+"""Statements about idempotency keys."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from items_service.models import IdempotencyKey
+
+KEPT_FOR = timedelta(hours=24)
+
+
+class IdempotencyKeyRepository:
+    """The keys of each user; a key is forgotten after a day."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def try_to_lock(self, owner_id: UUID, key: str) -> bool:
+        """Keep others from working on the same key until the transaction ends; False when somebody does already."""
+        # Not a row: a lock ends with its transaction, however that ends, so no crash leaves a key locked.
+        lock = func.pg_try_advisory_xact_lock(func.hashtextextended(f"{owner_id} {key}", 0))
+        return bool(await self._session.scalar(select(lock)))
+
+    async def find(self, owner_id: UUID, key: str) -> IdempotencyKey | None:
+        """Find what was answered to a key."""
+        statement = select(IdempotencyKey).where(
+            IdempotencyKey.owner_id == owner_id,
+            IdempotencyKey.key == key,
+            IdempotencyKey.created_at > func.now() - KEPT_FOR,
+        )
+        return await self._session.scalar(statement)
+
+    async def save(self, *, owner_id: UUID, key: str, fingerprint: bytes, answer: str) -> None:
+        """Remember what was answered; a key that was to be forgotten is taken over."""
+        statement = insert(IdempotencyKey).values(owner_id=owner_id, key=key, fingerprint=fingerprint, answer=answer)
+        replaced = {"fingerprint": fingerprint, "answer": answer, "created_at": func.now()}
+        await self._session.execute(
+            statement.on_conflict_do_update(index_elements=[IdempotencyKey.owner_id, IdempotencyKey.key], set_=replaced)
+        )
+
+    async def delete_forgotten(self) -> int:
+        """Delete the keys that are older than a day; return how many there were."""
+        statement = delete(IdempotencyKey).where(IdempotencyKey.created_at <= func.now() - KEPT_FOR)
+        result = await self._session.execute(statement.returning(IdempotencyKey.key))
+        return len(result.all())

@@ -1,0 +1,132 @@
+# Everything one does with this repository, by name. `make` alone lists it; GNU make 3.81 and a POSIX shell are enough.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+
+PARTS    := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml *-service/pyproject.toml))
+SERVICES := $(wildcard *-service)
+LOCK     := requirements.lock
+PYTHON   ?=
+VENV     := .venv/bin/python
+UV       := .venv/bin/uv
+COVERAGE := $(if $(T),,--cov --cov-report=term)
+WORKERS  := $(if $(T),0,auto)
+
+# An environment that was copied or moved, or whose Python is gone, is built anew.
+ifneq ($(shell test -x $(VENV) && cat .venv/.created 2>/dev/null),$(CURDIR))
+.PHONY: .venv/.created
+endif
+
+##@ Run
+
+.PHONY: run
+run: .venv/.installed ## Start the pair on http://localhost:8080; PORT=9090 moves it
+	@$(VENV) -m local_stack run
+
+##@ Develop
+
+.PHONY: setup
+setup: .venv/.installed ## Install everything into .venv; every other target does so by itself
+	@:
+
+.PHONY: test
+test: .venv/.installed ## Run every test with coverage; T=path runs these alone
+	@$(VENV) -m pytest -n $(WORKERS) --maxprocesses=8 --dist=loadgroup $(COVERAGE) $(T)
+
+.PHONY: check
+check: fmt-check lint types imports dead-code ## Check format, lint, types, imports and dead code
+
+.PHONY: fmt
+fmt: .venv/.installed ## Format the code and repair what lint can repair
+	@$(VENV) -m ruff check --quiet --fix-only .
+	@$(VENV) -m ruff format --quiet .
+
+.PHONY: migration
+migration: .venv/.installed ## Write a migration from the models: m="add a column"
+	@test -n "$$m" || { echo 'Say what the migration does: make migration m="add a column"' >&2; exit 1; }
+	@$(VENV) -m local_stack migration "$$m"
+
+.PHONY: openapi
+openapi: .venv/.installed ## Write each service's openapi.json, so that a review sees what changes for clients
+	@for service in $(SERVICES); do \
+		(cd $$service && ../$(VENV) -m "$$(echo $$service | tr - _)" openapi) > $$service/openapi.json.new || \
+			{ rm -f $$service/openapi.json.new; exit 1; }; \
+		mv $$service/openapi.json.new $$service/openapi.json; \
+	done
+
+.PHONY: lock
+lock: .venv/.created ## Renew requirements.lock after a change of dependencies; UPGRADE=1 takes the newest
+	@$(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+		--no-emit-index-url --no-emit-find-links --no-emit-index-annotation --custom-compile-command 'make lock' \
+		$(addprefix --no-emit-package ,$(notdir $(PARTS))) $(if $(UPGRADE),--upgrade) \
+		--group dev pyproject.toml --output-file "$(LOCK)"
+
+##@ Check one thing
+
+.PHONY: fmt-check
+fmt-check: .venv/.installed ## Check that the code is formatted
+	@$(VENV) -m ruff format --quiet --check .
+
+.PHONY: lint
+lint: .venv/.installed ## Check the code with every rule of ruff
+	@$(VENV) -m ruff check --quiet .
+
+# Parts have test files of equal names, which one run of mypy refuses; the runs share one cache.
+.PHONY: types
+types: .venv/.installed ## Check the types of the code and of its tests
+	@status=0; $(VENV) -m mypy --no-error-summary $(addsuffix /src,$(PARTS)) $(wildcard tests) || status=1; \
+	for part in $(PARTS); do \
+		MYPYPATH=$$part $(VENV) -m mypy --no-error-summary $$(ls -d $$part/tests $$part/migrations 2>/dev/null) || status=1; \
+	done; exit $$status
+
+.PHONY: imports
+imports: .venv/.installed ## Check that imports point down, as pyproject.toml says
+	@.venv/bin/lint-imports --no-logo
+
+# Imports and variables are left to ruff: vulture reads neither quoted annotations nor the fields of models.
+.PHONY: dead-code
+dead-code: .venv/.installed ## Find code that nothing uses
+	@! $(VENV) -m vulture | grep -Ev ': unused (import|variable|attribute) '
+
+##@ Tidy up
+
+.PHONY: clean
+clean: ## Remove the environment, caches and reports; the local data stays
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	@find . \( -name .git -o -name .tandem \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: clean-data
+clean-data: ## Remove the local databases and accounts; stop the pair first
+	@rm -rf .tandem
+
+.PHONY: help
+help: ## List what make can do
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
+
+# The files below say how far the installation came: each is written last, so an interrupted one starts again.
+
+.venv/.installed: .venv/.created requirements.lock $(wildcard pyproject.toml $(addsuffix /pyproject.toml,$(PARTS)))
+	@echo 'Installing the packages of requirements.lock into .venv ...'
+	@$(UV) pip sync --quiet --python $(VENV) --require-hashes requirements.lock
+	@$(UV) pip install --quiet --python $(VENV) --no-deps --no-build-isolation $(addprefix --editable ./,$(PARTS))
+	@touch $@
+
+# uv comes from the lock by its hashes. Debian splits Python: without python3-venv, an installed uv or pip does instead.
+.venv/.created:
+	@rm -rf .venv; python=; \
+	for candidate in $(if $(PYTHON),"$(PYTHON)",python3 python3.14 python3.13 python3.12 python3.11); do \
+		"$$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { python=$$candidate; break; }; \
+	done; \
+	test -n "$$python" || { echo 'Tandem needs Python 3.11 or newer: install it, or name it with make PYTHON=path/to/python.' >&2; exit 1; }; \
+	{ "$$python" -c 'import ensurepip' || uv --version || "$$python" -m pip --version; } >/dev/null 2>&1 || \
+		{ echo "Tandem needs the venv module of $$python: install it (Debian and Ubuntu: apt install python3-venv)." >&2; exit 1; }; \
+	echo "Creating .venv with $$("$$python" --version) ..."; \
+	if "$$python" -c 'import ensurepip' 2>/dev/null; then \
+		"$$python" -m venv .venv && set -- $(VENV) -m pip install; \
+	elif uv --version >/dev/null 2>&1; then \
+		uv venv --quiet --python "$$python" .venv && set -- uv pip install --python $(VENV); \
+	else \
+		"$$python" -m venv --without-pip .venv && set -- "$$python" -m pip --python $(VENV) install; \
+	fi || exit 1; \
+	awk '/^[^ ]/ { found = /^uv==/ } found' requirements.lock > .venv/uv.txt; \
+	"$$@" --quiet --no-deps --require-hashes -r .venv/uv.txt
+	@echo '$(CURDIR)' > $@

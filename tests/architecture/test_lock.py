@@ -1,0 +1,174 @@
+"""requirements.lock pins every dependency, says nothing about where it came from, and is never behind."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from packaging.requirements import Requirement
+
+UNREACHABLE = ("error sending request", "network was disabled", "Connection refused", "timed out")
+
+# What a dependency needs of another beyond what it says itself.
+FLOORS = [
+    ("fastapi>=0.137", "prometheus-fastapi-instrumentator>=8.0.2", "older ones fail on the routes of this FastAPI"),
+    ("fastapi", "fastapi>=0.121", "a dependency's scope exists from here on"),
+    ("starlette", "starlette>=0.49.1", "CVE-2025-62727"),
+    ("h11", "h11>=0.16", "CVE-2025-43859"),
+    ("python-multipart", "python-multipart>=0.0.18", "CVE-2024-53981"),
+    ("pyjwt", "pyjwt>=2.10.1", "CVE-2024-53861"),
+    ("bcrypt>=5", "libpass>=1.9.4", "older ones fail on this bcrypt"),
+]
+
+PACKAGE = re.compile(r"^(?P<requirement>[^\s#][^\\\n]*?)\s*\\?\n(?P<details>(?:[ \t].*\n)*)", re.MULTILINE)
+ADDRESS = re.compile(
+    r"\w+://|file:|--(?:extra-)?index-url|--find-links|--trusted-host|^\s*-[a-z]\b|# from ", re.MULTILINE
+)
+
+
+def locked(lock: str) -> list[Requirement]:
+    return [Requirement(package["requirement"]) for package in PACKAGE.finditer(lock)]
+
+
+def find_unhashed(lock: str) -> list[str]:
+    return [package["requirement"] for package in PACKAGE.finditer(lock) if "--hash=sha256:" not in package["details"]]
+
+
+def find_unmet(lock: str, requirements: Iterable[Requirement]) -> list[str]:
+    return [str(requirement) for requirement in requirements if not pins(requirement, locked(lock))]
+
+
+def pins(requirement: Requirement, packages: list[Requirement]) -> bool:
+    """Whether the lock has the package, in versions that are all allowed."""
+    versions = [version_of(package) for package in packages if package.name == requirement.name]
+    return bool(versions) and all(requirement.specifier.contains(version, prereleases=True) for version in versions)
+
+
+def version_of(package: Requirement) -> str:
+    return str(package.specifier).removeprefix("==")
+
+
+def find_broken_floors(lock: str) -> list[str]:
+    packages = locked(lock)
+    names = {package.name for package in packages}
+    return [
+        f"{wanted}: {reason}"
+        for condition, wanted, reason in FLOORS
+        if pins(Requirement(condition), packages)
+        and Requirement(wanted).name in names
+        and not pins(Requirement(wanted), packages)
+    ]
+
+
+@pytest.fixture
+def lock(repository: Path) -> str:
+    return (repository / "requirements.lock").read_text()
+
+
+@pytest.fixture
+def requirements(repository: Path) -> list[Requirement]:
+    """Everything that a pyproject.toml asks for, but for the parts themselves."""
+    paths = [repository / "pyproject.toml", *repository.glob("*-service/pyproject.toml")]
+    documents = [tomllib.loads(path.read_text()) for path in (*paths, *repository.glob("libs/*/pyproject.toml"))]
+    asked = [text for document in documents for text in document["project"]["dependencies"]]
+    asked += [
+        text for document in documents for group in document.get("dependency-groups", {}).values() for text in group
+    ]
+    parts = {document["project"]["name"] for document in documents}
+    return [requirement for requirement in map(Requirement, asked) if requirement.name not in parts]
+
+
+@pytest.fixture
+def recompile(make: Callable[..., CompletedProcess[str]], tmp_path: Path) -> Callable[[str], str]:
+    """Give what `make lock` makes of a lock."""
+
+    def run(seed: str) -> str:
+        path = tmp_path / "requirements.lock"
+        path.write_text(seed)
+        finished = make("lock", f"LOCK={path}")
+        if finished.returncode and any(sign in finished.stderr for sign in UNREACHABLE):
+            pytest.skip("the package index cannot be reached, and only it tells whether the lock is current")
+        assert finished.returncode == 0, finished.stderr
+        return path.read_text()
+
+    return run
+
+
+def test_the_lock_is_what_make_lock_writes(lock: str, recompile: Callable[[str], str]) -> None:
+    assert recompile(lock) == lock, "requirements.lock is stale: make lock"
+
+
+@pytest.mark.parametrize("name", ["fastapi", "uv"])
+def test_make_lock_restores_a_package_that_is_missing(lock: str, recompile: Callable[[str], str], name: str) -> None:
+    stale = re.sub(rf"^{name}==.*\n(?:[ \t].*\n)*", "", lock, flags=re.MULTILINE)
+
+    renewed = recompile(stale)
+
+    assert stale != lock
+    assert renewed != stale
+    assert name in {package.name for package in locked(renewed)}
+
+
+def test_the_lock_meets_every_requirement(lock: str, requirements: list[Requirement]) -> None:
+    assert find_unmet(lock, requirements) == []
+
+
+@pytest.mark.parametrize("requirement", ["fastapi>=9999", "passlib", "uvloop==0.1; sys_platform != 'win32'"])
+def test_a_requirement_that_the_lock_does_not_meet_is_found(lock: str, requirement: str) -> None:
+    assert find_unmet(lock, [Requirement(requirement)])
+
+
+def test_every_package_has_its_hashes(lock: str) -> None:
+    assert find_unhashed(lock) == []
+    assert len(locked(lock)) == len(re.findall(r"^[a-z0-9]", lock, re.MULTILINE))
+
+
+def test_a_package_without_hash_is_found(lock: str) -> None:
+    tampered = re.sub(r"^fastapi==(\S+) \\\n(?:    --hash.*\n)*", r"fastapi==\1\n", lock, flags=re.MULTILINE)
+
+    assert [Requirement(found).name for found in find_unhashed(tampered)] == ["fastapi"]
+
+
+def test_the_lock_names_no_index(lock: str) -> None:
+    assert ADDRESS.search(lock) is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "--index-url https://index.example/simple",
+        "--find-links /srv/wheels",
+        "-i index.example",
+        "fastapi @ https://index.example/fastapi.whl",
+        "fastapi @ file:///srv/fastapi.whl",
+        "    # from https://index.example/simple",
+    ],
+)
+def test_an_index_in_the_lock_is_found(lock: str, line: str) -> None:
+    assert ADDRESS.search(f"{line}\n{lock}")
+
+
+def test_the_maintained_fork_of_passlib_is_the_only_one(lock: str) -> None:
+    names = {package.name for package in locked(lock)}
+
+    assert "libpass" in names
+    assert "passlib" not in names
+
+
+def test_packages_that_meet_fit_together(lock: str) -> None:
+    assert find_broken_floors(lock) == []
+
+
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "fastapi==0.165.0\nprometheus-fastapi-instrumentator==8.0.1\n",
+        "fastapi==0.120.0\n",
+        "h11==0.14.0\n",
+        "bcrypt==5.0.0\nlibpass==1.9.3\n",
+    ],
+)
+def test_packages_that_do_not_fit_together_are_found(lock: str) -> None:
+    assert find_broken_floors(lock)

@@ -1,0 +1,31 @@
+"""The running pair: both services as real processes on real sockets behind the real gateway."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from local_stack.pair_settings import PairSettings
+from local_stack.ports import free_port
+from local_stack.running_pair import RunningPair, running_pair
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker run all tests of the pair, so that it starts once."""
+    for item in items:
+        if "pair" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("pair"))
+
+
+@pytest.fixture(scope="session")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
+    directory = tmp_path_factory.mktemp("pair")
+    settings = PairSettings(port=free_port(), working_directory=directory, durable=False, demo_items=True)
+    with running_pair(settings, state_directory=directory / "state") as pair:
+        yield pair
+
+
+@pytest.fixture
+def client(pair: RunningPair) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=pair.base_url, timeout=10) as client:
+        yield client

@@ -1,0 +1,62 @@
+"""What auth-service issues is what items-service accepts, held together by the published documents alone."""
+
+import httpx
+import jwt
+
+from local_stack.running_pair import RunningPair
+from local_stack.services import AUTH, ITEMS
+
+API = "/api/v1"
+
+
+def log_in(client: httpx.Client, pair: RunningPair) -> str:
+    form = {"username": pair.superuser_email, "password": pair.superuser_password}
+    token: str = client.post(f"{API}/auth/login", data=form).json()["access_token"]
+    return token
+
+
+def test_a_standard_library_verifies_a_token_with_the_published_keys(client: httpx.Client, pair: RunningPair) -> None:
+    token = log_in(client, pair)
+
+    keys = jwt.PyJWKSet.from_dict(client.get("/.well-known/jwks.json").json())
+    header = jwt.get_unverified_header(token)
+    claims = jwt.decode(token, keys[header["kid"]], ["ES256"], audience="tandem", issuer=pair.base_url)
+
+    assert header["typ"] == "at+jwt"
+    assert claims.keys() == {"iss", "aud", "sub", "client_id", "iat", "exp", "jti", "sid", "ver", "scope"}
+
+
+def test_valid_tokens_are_served_while_auth_service_is_stopped(client: httpx.Client, pair: RunningPair) -> None:
+    headers = {"Authorization": f"Bearer {log_in(client, pair)}"}
+    assert client.get(f"{API}/items", headers=headers).status_code == 200
+
+    pair.stop(AUTH)
+    try:
+        during = client.get(f"{API}/items", headers=headers)
+        login_during = client.post(f"{API}/auth/login", data={"username": "a", "password": "b"})
+    finally:
+        pair.start(AUTH)
+
+    assert during.status_code == 200
+    assert login_during.status_code in {502, 503}
+    assert log_in(client, pair)
+
+
+def test_auth_service_does_not_notice_that_items_service_is_stopped(client: httpx.Client, pair: RunningPair) -> None:
+    pair.stop(ITEMS)
+    try:
+        headers = {"Authorization": f"Bearer {log_in(client, pair)}"}
+        account = client.get(f"{API}/users/me", headers=headers)
+    finally:
+        pair.start(ITEMS)
+
+    assert account.status_code == 200
+    assert client.get(f"{API}/items", headers=headers).status_code == 200
+
+
+def test_both_descriptions_name_the_same_way_to_log_in(client: httpx.Client) -> None:
+    documents = [client.get(f"{API}/{name}/openapi.json").json() for name in ("auth", "items")]
+
+    schemes = [document["components"]["securitySchemes"] for document in documents]
+    assert schemes[0] == schemes[1]
+    assert schemes[0]["login"]["flows"]["password"]["tokenUrl"] == f"{API}/auth/login"

@@ -46,10 +46,19 @@ def upgrade() -> None:
     )
     op.create_index(op.f("items_owner_id_title_id_index"), "items", ["owner_id", "title", "id"], unique=False)
     op.create_index(op.f("items_owner_id_updated_at_id_index"), "items", ["owner_id", "updated_at", "id"], unique=False)
+    op.create_table(
+        "trusted_keys",
+        sa.Column("id", sa.Integer(), server_default="1", autoincrement=False, nullable=False),
+        sa.Column("document", sa.LargeBinary(), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("id = 1", name=op.f("trusted_keys_only_one_row_check")),
+        sa.PrimaryKeyConstraint("id", name=op.f("trusted_keys_pkey")),
+    )
 
 
 def downgrade() -> None:
     """Take the change back."""
+    op.drop_table("trusted_keys")
     op.drop_index(op.f("items_owner_id_updated_at_id_index"), table_name="items")
     op.drop_index(op.f("items_owner_id_title_id_index"), table_name="items")
     op.drop_index("items_owner_id_search_index", table_name="items", postgresql_using="gin")

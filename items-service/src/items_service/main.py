@@ -32,6 +32,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    app.state.resources.start()
+    await app.state.resources.start()
     yield
     await app.state.resources.close()

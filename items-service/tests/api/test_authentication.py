@@ -6,6 +6,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from items_service.core.config import Settings
+from items_service.main import create_app
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer
@@ -74,6 +76,18 @@ async def test_valid_tokens_are_served_while_auth_service_is_away(
 
     assert (await get_items(anonymous, issuer.token())).status_code == 200
     assert (await get_items(anonymous, TokenIssuer("unknown-key").token())).status_code == 401
+
+
+async def test_a_replica_that_starts_while_auth_service_is_away_knows_the_keys_of_the_one_before(
+    settings: Settings, anonymous: httpx.AsyncClient, issuer: TokenIssuer, key_server: KeyServer
+) -> None:
+    assert (await get_items(anonymous, issuer.token())).status_code == 200
+    key_server.status = 503
+
+    async with running_client(create_app(settings)) as client_of_new_replica:
+        response = await get_items(client_of_new_replica, issuer.token())
+
+    assert response.status_code == 200
 
 
 async def test_while_no_key_was_ever_received_tokens_are_not_called_invalid(

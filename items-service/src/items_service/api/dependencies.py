@@ -9,6 +9,7 @@ from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
 from items_service.repositories.items import ItemRepository
 from items_service.services.idempotency import IdempotencyService
 from items_service.services.items import ItemService
+from items_service.services.trusted_keys import KeptKeySet
 from service_chassis.access_tokens import AccessToken, RemoteKeys, TokenAuthenticator, TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
@@ -22,15 +23,15 @@ class Resources:
         self.settings = settings
         self.database = Database(settings)
         self.cursors = CursorSigner(settings.secret_key)
-        self.verification_keys = RemoteKeys(settings.key_set_url)
+        self.verification_keys = RemoteKeys(settings.key_set_url, store=KeptKeySet(self.database))
         self.authenticator = TokenAuthenticator(
             verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
             keys=self.verification_keys,
         )
 
-    def start(self) -> None:
+    async def start(self) -> None:
         """Begin what goes on in the background."""
-        self.verification_keys.start()
+        await self.verification_keys.start()
 
     async def close(self) -> None:
         """End every task and close every connection."""

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from items_service.models import IdempotencyKey
 
-KEPT_FOR = timedelta(hours=24)
+_FORGOTTEN = IdempotencyKey.created_at <= func.now() - timedelta(hours=24)
 
 
 class IdempotencyKeyRepository:
@@ -29,7 +29,7 @@ class IdempotencyKeyRepository:
         statement = select(IdempotencyKey).where(
             IdempotencyKey.owner_id == owner_id,
             IdempotencyKey.key == key,
-            IdempotencyKey.created_at > func.now() - KEPT_FOR,
+            ~_FORGOTTEN,
         )
         return await self._session.scalar(statement)
 
@@ -41,8 +41,12 @@ class IdempotencyKeyRepository:
             statement.on_conflict_do_update(index_elements=[IdempotencyKey.owner_id, IdempotencyKey.key], set_=replaced)
         )
 
+    async def count_forgotten(self) -> int:
+        """Count the keys that are older than a day."""
+        statement = select(func.count()).select_from(IdempotencyKey).where(_FORGOTTEN)
+        return await self._session.scalar(statement) or 0
+
     async def delete_forgotten(self) -> int:
         """Delete the keys that are older than a day; return how many there were."""
-        statement = delete(IdempotencyKey).where(IdempotencyKey.created_at <= func.now() - KEPT_FOR)
-        result = await self._session.execute(statement.returning(IdempotencyKey.key))
-        return len(result.all())
+        deleted = await self._session.execute(delete(IdempotencyKey).where(_FORGOTTEN).returning(IdempotencyKey.key))
+        return len(deleted.all())

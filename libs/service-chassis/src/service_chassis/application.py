@@ -9,7 +9,8 @@ from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from service_chassis.input_guard import MAXIMUM_BODY_BYTES, InputGuardMiddleware
+from service_chassis.hang_up import HangUpMiddleware
+from service_chassis.input_guard import InputGuardMiddleware
 from service_chassis.openapi_document import complete_openapi
 from service_chassis.problem_details import UnhandledErrorMiddleware, install_problem_details
 from service_chassis.request_context import RequestContextMiddleware
@@ -28,11 +29,11 @@ def new_application(settings: ServiceSettings, *, openapi_path: str, lifespan: L
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        max_body_size=MAXIMUM_BODY_BYTES,
         generate_unique_id_function=_operation_id,
         lifespan=lifespan,
         middleware=[
             Middleware(RequestContextMiddleware),
+            Middleware(HangUpMiddleware),
             Middleware(SecurityHeadersMiddleware),
             *_cors(settings),
             Middleware(InputGuardMiddleware),

@@ -3,12 +3,13 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from typing import Protocol
 
 import httpx
 import structlog
 
 from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, VerificationKey, parse_key_set
-from service_chassis.errors import VerificationKeysUnavailableError
+from service_chassis.errors import ServiceError, VerificationKeysUnavailableError
 
 REFRESH_SECONDS = 60.0
 RETRY_SECONDS = 2.0
@@ -19,26 +20,55 @@ FETCH_TIMEOUT_SECONDS = 2.0
 logger = structlog.stdlib.get_logger(__name__)
 
 
+class KeySetStore(Protocol):
+    """Where a service keeps the last good key set, to start with it while the issuer is away."""
+
+    async def load(self) -> bytes | None:
+        """Return the document that was kept last, None before the first."""
+
+    async def save(self, document: bytes) -> None:
+        """Keep this document in the place of the one before."""
+
+
 class RemoteKeys:
     """The verification keys of an issuer, by key id, refreshed in the background."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        store: KeySetStore | None = None,
+        refresh_seconds: float = REFRESH_SECONDS,
+        retry_seconds: float = RETRY_SECONDS,
+        unknown_key_cooldown_seconds: float = UNKNOWN_KEY_COOLDOWN_SECONDS,
+        fetch_timeout_seconds: float = FETCH_TIMEOUT_SECONDS,
+    ) -> None:
         self._url = url
-        self._client = httpx.AsyncClient(timeout=FETCH_TIMEOUT_SECONDS, follow_redirects=False)
+        self._store = store
+        self._stored: bytes | None = None
+        self._refresh_seconds = refresh_seconds
+        self._retry_seconds = retry_seconds
+        self._unknown_key_cooldown_seconds = unknown_key_cooldown_seconds
+        self._fetch_timeout_seconds = fetch_timeout_seconds
+        # What was compressed can be a thousand times as large as what was received.
+        headers = {"Accept-Encoding": "identity"}
+        self._client = httpx.AsyncClient(headers=headers, timeout=fetch_timeout_seconds, follow_redirects=False)
         self._keys: Mapping[str, VerificationKey] = {}
         self._last_fetch_at = float("-inf")
-        self._fetching = asyncio.Lock()
+        self._fetch: asyncio.Task[None] | None = None
         self._refresher: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin to refresh in the background."""
+    async def start(self) -> None:
+        """Begin with the stored keys, and refresh them in the background."""
+        await self._load_stored()
         self._refresher = asyncio.create_task(self._refresh_forever(), name="refresh verification keys")
 
     async def close(self) -> None:
         """Stop refreshing and close the connections."""
-        if self._refresher is not None:
-            self._refresher.cancel()
-            await asyncio.gather(self._refresher, return_exceptions=True)
+        tasks = [task for task in (self._refresher, self._fetch) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.aclose()
 
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
@@ -47,45 +77,60 @@ class RemoteKeys:
         Raises:
             VerificationKeysUnavailableError: no key set was ever received.
         """
-        if key_id not in self._keys and not self._fetched_within(
-            UNKNOWN_KEY_COOLDOWN_SECONDS if self._keys else RETRY_SECONDS
-        ):
+        cooldown_seconds = self._unknown_key_cooldown_seconds if self._keys else self._retry_seconds
+        if key_id not in self._keys and time.monotonic() - self._last_fetch_at >= cooldown_seconds:
             await self._fetch_once()
         if not self._keys:
             raise VerificationKeysUnavailableError
         return self._keys
 
-    def _fetched_within(self, seconds: float) -> bool:
-        return time.monotonic() - self._last_fetch_at < seconds
-
     async def _refresh_forever(self) -> None:
         while True:
             await self._fetch_once()
-            await asyncio.sleep(REFRESH_SECONDS if self._keys else RETRY_SECONDS)
+            await asyncio.sleep(self._refresh_seconds if self._keys else self._retry_seconds)
 
     async def _fetch_once(self) -> None:
-        """Fetch, unless somebody else just did: those who waited for a fetch share its result."""
-        asked_at = time.monotonic()
-        async with self._fetching:
-            if self._last_fetch_at > asked_at:
-                return
-            try:
-                async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
-                    self._keys = parse_key_set(await self._download())
-            except (httpx.HTTPError, ValueError, TimeoutError) as error:
-                # A bad set never replaces a good one.
-                logger.warning(
-                    "verification keys not refreshed", url=self._url, reason=str(error) or type(error).__name__
-                )
-            finally:
-                self._last_fetch_at = time.monotonic()
+        """Fetch, or wait for the fetch that is under way; it goes on when whoever asked for it has hung up."""
+        if self._fetch is None or self._fetch.done():
+            self._fetch = asyncio.create_task(self._fetch_keys(), name="fetch verification keys")
+        await asyncio.shield(self._fetch)
+
+    async def _fetch_keys(self) -> None:
+        try:
+            async with asyncio.timeout(self._fetch_timeout_seconds):
+                document = await self._download()
+                self._keys = parse_key_set(document)
+            await self._keep(document)
+        except (httpx.HTTPError, ValueError, TimeoutError) as error:
+            # A bad set never replaces a good one.
+            logger.warning("verification keys not refreshed", url=self._url, reason=str(error) or type(error).__name__)
+        finally:
+            self._last_fetch_at = time.monotonic()
+
+    async def _load_stored(self) -> None:
+        try:
+            self._stored = await self._store.load() if self._store is not None else None
+            if self._stored is not None:
+                self._keys = parse_key_set(self._stored)
+        except (ServiceError, ValueError) as error:
+            logger.warning("stored verification keys not loaded", reason=str(error))
+
+    async def _keep(self, document: bytes) -> None:
+        if self._store is None or document == self._stored:
+            return
+        try:
+            await self._store.save(document)
+            self._stored = document
+        except ServiceError as error:
+            # The next refresh tries again; until then only a restart without the issuer would miss it.
+            logger.warning("verification keys not stored", reason=str(error))
 
     async def _download(self) -> bytes:
         async with self._client.stream("GET", self._url) as response:
             if response.status_code != httpx.codes.OK:
                 raise ValueError(f"answered with status {response.status_code}")
             document = b""
-            async for chunk in response.aiter_bytes():
+            async for chunk in response.aiter_raw():
                 document += chunk
                 if len(document) > MAXIMUM_KEY_SET_BYTES:
                     break

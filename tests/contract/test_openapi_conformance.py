@@ -1,0 +1,65 @@
+"""Whatever the descriptions allow, and whatever they don't, is answered as they say."""
+
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
+from schemathesis.schemas import APIOperation
+
+from local_stack.running_pair import RunningPair
+
+Operation = APIOperation[Any, Any, Any, Any]
+
+TOO_LARGE = ["413"]
+# A schema can't say which cursor was handed out, which version is the present one, or which addresses exist.
+REFUSED_FOR_WHAT_IT_MEANS = ["400", "412", "422"]
+
+bounded = settings(
+    max_examples=20, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+)
+
+
+@pytest.fixture(scope="module")
+def authorization(pair: RunningPair) -> dict[str, str]:
+    form = {"username": pair.superuser_email, "password": pair.superuser_password}
+    token = httpx.post(f"{pair.base_url}/api/v1/auth/login", data=form).json()["access_token"]
+    return {"Authorization": f"Bearer {token}"}
+
+
+@pytest.fixture(params=["auth", "items"])
+def operations(pair: RunningPair, request: pytest.FixtureRequest) -> list[Operation]:
+    schema = schemathesis.openapi.from_url(f"{pair.base_url}/api/v1/{request.param}/openapi.json")
+    checks = schema.config.checks
+    for check, more in (
+        (checks.negative_data_rejection, TOO_LARGE),
+        (checks.positive_data_acceptance, REFUSED_FOR_WHAT_IT_MEANS),
+    ):
+        check.expected_statuses = [*check.expected_statuses, *more]
+    return [result.ok() for result in schema.get_all_operations() if isinstance(result, Ok)]
+
+
+def takes_input(operation: Operation) -> bool:
+    return bool(operation.body or operation.query or operation.path_parameters or operation.headers)
+
+
+def probe(operation: Operation, mode: GenerationMode, headers: dict[str, str]) -> None:
+    @bounded
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def answers_as_described(case: Case[Operation]) -> None:
+        case.call_and_validate(headers=headers)
+
+    answers_as_described()
+
+
+def test_valid_requests_are_answered_as_described(operations: list[Operation], authorization: dict[str, str]) -> None:
+    for operation in operations:
+        probe(operation, GenerationMode.POSITIVE, authorization)
+
+
+def test_invalid_requests_are_refused_as_described(operations: list[Operation], authorization: dict[str, str]) -> None:
+    for operation in filter(takes_input, operations):
+        probe(operation, GenerationMode.NEGATIVE, authorization)

@@ -1,21 +1,24 @@
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+import socket
+import threading
+from collections.abc import Callable
 
 import pytest
-import uvicorn
 from fastapi import APIRouter, FastAPI, Request
 
-HANG = b"GET /api/v1/hang HTTP/1.1\r\nHost: trial\r\n\r\n"
-HANG_WITH_BODY = b"POST /api/v1/hang HTTP/1.1\r\nHost: trial\r\nContent-Length: 2\r\n\r\n{}"
+from service_chassis.testing.servers import LOOPBACK, exchange, serving
+
+HEADERS = b"Host: trial\r\nConnection: close\r\n"
+CHUNKS = b"1\r\nh\r\n1\r\ni\r\n0\r\n\r\n"
+PATIENCE_SECONDS = 5
 
 
 class HangingEndpoint:
     """An endpoint that never answers, and tells how it ended."""
 
     def __init__(self) -> None:
-        self.started = asyncio.Event()
-        self.cancelled = asyncio.Event()
+        self.started = threading.Event()
+        self.cancelled = threading.Event()
         self.router = APIRouter()
         self.router.add_api_route("/hang", self.hang, methods=["GET", "POST"])
         self.router.add_api_route("/body", self.read_body, methods=["GET", "POST"])
@@ -33,71 +36,49 @@ class HangingEndpoint:
         return (await request.body()).decode()
 
 
-@contextlib.asynccontextmanager
-async def serving(app: FastAPI) -> AsyncIterator[int]:
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="on", timeout_graceful_shutdown=1))
-    task = asyncio.create_task(server.serve())
-    while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
-        await asyncio.sleep(0.01)
-    try:
-        yield server.servers[0].sockets[0].getsockname()[1]
-    finally:
-        server.should_exit = True
-        await task
-
-
-@pytest.mark.parametrize("request_bytes", [HANG, HANG_WITH_BODY])
-async def test_a_client_that_hangs_up_ends_the_work_done_for_it(
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /api/v1/hang HTTP/1.1\r\n" + HEADERS + b"\r\n",
+        b"POST /api/v1/hang HTTP/1.1\r\n" + HEADERS + b"Content-Length: 2\r\n\r\n{}",
+    ],
+    ids=["without a body", "with a body"],
+)
+def test_a_client_that_hangs_up_ends_the_work_done_for_it(
     new_app: Callable[..., FastAPI], request_bytes: bytes
 ) -> None:
     endpoint = HangingEndpoint()
 
-    async with serving(new_app(endpoint.router)) as port:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request_bytes)
-        async with asyncio.timeout(5):
-            await endpoint.started.wait()
-            writer.close()
-            await writer.wait_closed()
+    with serving(new_app(endpoint.router)) as port:
+        with socket.create_connection((LOOPBACK, port)) as connection:
+            connection.sendall(request_bytes)
+            assert endpoint.started.wait(PATIENCE_SECONDS)
 
-            await endpoint.cancelled.wait()
+        assert endpoint.cancelled.wait(PATIENCE_SECONDS)
 
 
-async def test_a_client_that_waits_is_not_cut_off(new_app: Callable[..., FastAPI]) -> None:
+def test_a_client_that_waits_is_not_cut_off(new_app: Callable[..., FastAPI]) -> None:
     endpoint = HangingEndpoint()
 
-    async with serving(new_app(endpoint.router)) as port:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(HANG)
-        async with asyncio.timeout(5):
-            await endpoint.started.wait()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(endpoint.cancelled.wait(), 0.3)
+    with serving(new_app(endpoint.router)) as port, socket.create_connection((LOOPBACK, port)) as connection:
+        connection.sendall(b"GET /api/v1/hang HTTP/1.1\r\n" + HEADERS + b"\r\n")
 
-        assert not endpoint.cancelled.is_set()
-        writer.close()
-        await writer.wait_closed()
+        assert endpoint.started.wait(PATIENCE_SECONDS)
+        assert not endpoint.cancelled.wait(0.3)
+        connection.close()
 
 
 @pytest.mark.parametrize(
     ("request_bytes", "body"),
     [
-        (b"GET /api/v1/body HTTP/1.1\r\nHost: trial\r\nConnection: close\r\n\r\n", b'""'),
-        (b"POST /api/v1/body HTTP/1.1\r\nHost: trial\r\nConnection: close\r\nContent-Length: 2\r\n\r\nhi", b'"hi"'),
-        (
-            b"POST /api/v1/body HTTP/1.1\r\nHost: trial\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n"
-            + b"\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n",
-            b'"hi"',
-        ),
+        (b"GET /api/v1/body HTTP/1.1\r\n" + HEADERS + b"\r\n", b'""'),
+        (b"POST /api/v1/body HTTP/1.1\r\n" + HEADERS + b"Content-Length: 2\r\n\r\nhi", b'"hi"'),
+        (b"POST /api/v1/body HTTP/1.1\r\n" + HEADERS + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS, b'"hi"'),
     ],
+    ids=["none", "of declared length", "in chunks"],
 )
-async def test_a_body_arrives_whole(new_app: Callable[..., FastAPI], request_bytes: bytes, body: bytes) -> None:
-    async with serving(new_app(HangingEndpoint().router)) as port:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(request_bytes)
-        async with asyncio.timeout(5):
-            answer = await reader.read()
-        writer.close()
-        await writer.wait_closed()
+def test_a_body_arrives_whole(new_app: Callable[..., FastAPI], request_bytes: bytes, body: bytes) -> None:
+    with serving(new_app(HangingEndpoint().router)) as port:
+        answer = exchange(port, request_bytes)
 
     assert answer.endswith(body)

@@ -4,12 +4,14 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from fastapi import FastAPI
 from pydantic import SecretStr
+from sqlalchemy.exc import DBAPIError
 
+from service_chassis.database import is_unavailable
 from service_chassis.logs import configure_logging
 from service_chassis.migrations import upgrade_to_head
 from service_chassis.server import serve
@@ -56,7 +58,12 @@ def _migrate_command(package_directory: Path, settings_class: type[ServiceSettin
     def migrate_command() -> None:
         """Bring the database to the newest schema; does nothing when it is there."""
         configure_logging(load_settings(settings_class))
-        upgrade_to_head(package_directory.parents[1])
+        try:
+            upgrade_to_head(package_directory.parents[1])
+        except (DBAPIError, OSError) as error:
+            if not is_unavailable(error):
+                raise
+            sys.exit("The database does not answer; nothing was migrated.")
 
     return migrate_command
 
@@ -66,8 +73,9 @@ def _openapi_command(
 ) -> Callable[[], None]:
     def openapi_command() -> None:
         """Print the OpenAPI document; needs no configuration."""
-        # The description is the same for every configuration, and nothing connects before the first request.
-        settings = settings_class(environment="local", database_url=SecretStr("postgresql://localhost/any"))
-        sys.stdout.write(json.dumps(create_app(settings).openapi(), indent=2, ensure_ascii=False) + "\n")
+        # Made without reading anything; nothing connects before the first request.
+        settings = settings_class.model_construct(database_url=SecretStr("postgresql+asyncpg://localhost/any"))
+        app = create_app(cast("SettingsType", settings))
+        sys.stdout.write(json.dumps(app.openapi(), indent=2, ensure_ascii=False) + "\n")
 
     return openapi_command

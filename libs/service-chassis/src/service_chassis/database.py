@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 from service_chassis.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine.interfaces import DBAPIConnection
+    from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
     from sqlalchemy.pool import ConnectionPoolEntry
 
     from service_chassis.settings import ServiceSettings
@@ -21,10 +21,13 @@ if TYPE_CHECKING:
 POOL_WAIT_SECONDS = 0.8
 CONNECT_SECONDS = 1.0
 COMMAND_SECONDS = 1.0
+# Below COMMAND_SECONDS, so that a server that is well stops a statement itself and the connection can be kept.
+STATEMENT_MILLISECONDS = 900
 
-# Classes of SQLSTATE in which nothing is wrong with the statement: connection, resources, operator intervention,
-# and a transaction that lost against another; a fail-over shows as 25006, a write on a server that is read-only.
-_UNAVAILABLE_SQLSTATES = ("08", "53", "57", "40", "25006")
+# Classes of SQLSTATE in which nothing is wrong with the statement: connection, password, missing database, resources,
+# operator intervention, and a transaction that lost against another; a fail-over shows as 25006, a write on a server
+# that is read-only.
+_UNAVAILABLE_SQLSTATES = ("08", "28", "3D", "53", "57", "40", "25006")
 
 
 class Database:
@@ -41,10 +44,14 @@ class Database:
             connect_args={
                 "timeout": CONNECT_SECONDS,
                 "command_timeout": COMMAND_SECONDS,
-                "server_settings": {"application_name": settings.project_name},
+                "server_settings": {
+                    "application_name": settings.project_name,
+                    "statement_timeout": str(STATEMENT_MILLISECONDS),
+                },
             },
         )
         event.listen(self.engine.sync_engine, "checkout", _replace_closed_connection)
+        event.listen(self.engine.sync_engine, "handle_error", _abandon_hung_connection)
         self.session_factory = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager
@@ -87,3 +94,12 @@ def _replace_closed_connection(connection: "DBAPIConnection", _entry: "Connectio
     # asyncpg notices a closed socket by itself, so unlike a ping this costs no round trip.
     if connection.driver_connection.is_closed():
         raise DisconnectionError
+
+
+def _abandon_hung_connection(context: "ExceptionContext") -> None:
+    # A server that did not answer the statement would not answer the rollback either, for another second.
+    if isinstance(context.original_exception, TimeoutError) and context.connection is not None:
+        driver_connection: Any = context.connection.connection.driver_connection
+        driver_connection.terminate()
+        context.is_disconnect = True
+        context.invalidate_pool_on_disconnect = False

@@ -35,10 +35,10 @@ def configure_logging(settings: "ServiceSettings") -> None:
 
 
 def _renderers(*, on_terminal: bool) -> list[structlog.typing.Processor]:
+    # Local variables of a traceback can hold secrets, so only its text is shown.
     remove_meta = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if on_terminal:
-        return [remove_meta, structlog.dev.ConsoleRenderer()]
-    # Local variables of a traceback can hold secrets, so only its text is kept.
+        return [remove_meta, structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)]
     tracebacks = structlog.processors.ExceptionRenderer()
     return [remove_meta, structlog.processors.EventRenamer("message"), tracebacks, structlog.processors.JSONRenderer()]
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 if TYPE_CHECKING:
     from pydantic import SecretStr
 
+CONNECT_SECONDS = 10.0
 # Any number does, as long as every replica of every version takes the same one: "tandem" in ASCII.
 _MIGRATION_LOCK = 0x74616E64656D
 
@@ -27,9 +28,12 @@ def run_migrations(metadata: MetaData, database_url: "SecretStr") -> None:
 
 
 async def _run_migrations(metadata: MetaData, database_url: str) -> None:
-    engine = create_async_engine(database_url, poolclass=pool.NullPool, hide_parameters=True)
+    engine = create_async_engine(
+        database_url, poolclass=pool.NullPool, hide_parameters=True, connect_args={"timeout": CONNECT_SECONDS}
+    )
     async with engine.connect() as connection:
         await connection.run_sync(_migrate, metadata)
+        # Commits: Alembic's transaction is nested in the one that this connection began.
         await connection.commit()
     await engine.dispose()
 

@@ -16,7 +16,7 @@ def complete_openapi(app: FastAPI, settings: ServiceSettings) -> None:
         if app.openapi_schema is None:
             document = generate()
             components = document.setdefault("components", {})
-            _replace_validation_errors(document, components.setdefault("schemas", {}))
+            _describe_failures(document, components.setdefault("schemas", {}))
             for scheme in components.get("securitySchemes", {}).values():
                 scheme["flows"]["password"]["tokenUrl"] = f"{settings.api_v1_str}/auth/login"
         return app.openapi_schema or {}
@@ -25,16 +25,28 @@ def complete_openapi(app: FastAPI, settings: ServiceSettings) -> None:
     app.openapi = complete  # type: ignore[method-assign]  # see above
 
 
-def _replace_validation_errors(document: dict[str, Any], schemas: dict[str, Any]) -> None:
-    """Put our 422 in the place of FastAPI's own."""
+def _describe_failures(document: dict[str, Any], schemas: dict[str, Any]) -> None:
+    """Put our 422 in the place of FastAPI's own, and add what is refused before an endpoint is asked."""
     problem = ProblemDetails.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas.update(problem.pop("$defs"), ProblemDetails=problem)
     for obsolete in ("HTTPValidationError", "ValidationError"):
         schemas.pop(obsolete, None)
     for operations in document["paths"].values():
         for operation in operations.values():
-            if "422" in operation["responses"]:
-                operation["responses"]["422"] = {
-                    "description": "- `invalid_request`: The request has not the form that this endpoint takes.\n",
-                    "content": {PROBLEM_JSON: PROBLEM_SCHEMA},
-                }
+            responses = operation["responses"]
+            if "HTTPValidationError" in str(responses.get("422")):
+                responses["422"] = _INVALID
+            expected = _FOR_EVERY_REQUEST | (_FOR_EVERY_BODY if "requestBody" in operation else {})
+            operation["responses"] = expected | responses
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": f"- {description}\n", "content": {PROBLEM_JSON: PROBLEM_SCHEMA}}
+
+
+_INVALID = _problem("`invalid_request`: The request has not the form that this endpoint takes.")
+_FOR_EVERY_REQUEST = {"400": _problem("`bad_request`, `malformed_url`: The request is no well-formed HTTP or JSON.")}
+_FOR_EVERY_BODY = {
+    "413": _problem("`content_too_large`: The body is larger than anything that this endpoint takes."),
+    "415": _problem("`unsupported_media_type`: The body is not declared as what this endpoint takes."),
+}

@@ -2,8 +2,6 @@
 
 import hashlib
 import hmac
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-from binascii import Error as Base64Error
 from collections.abc import Sequence
 from typing import Annotated
 
@@ -11,6 +9,7 @@ from fastapi import Query
 from pydantic import BaseModel, SecretStr
 from pydantic_core import from_json, to_json
 
+from service_chassis.base64url import decode_base64url, encode_base64url
 from service_chassis.errors import BadRequestError
 from service_chassis.key_derivation import derive_key
 
@@ -45,8 +44,7 @@ class CursorSigner:
     def sign(self, position: Sequence[str], *, list_name: str) -> str:
         """Return the opaque cursor after the row at that position; `list_name` says whose list and which query."""
         payload = to_json(position)
-        signed = _signature(self._keys[0], payload, list_name) + payload
-        return urlsafe_b64encode(signed).rstrip(b"=").decode()
+        return encode_base64url(_signature(self._keys[0], payload, list_name=list_name) + payload)
 
     def verify(self, cursor: str, *, list_name: str) -> list[str]:
         """Return the position that a cursor of this list stands for.
@@ -55,15 +53,15 @@ class CursorSigner:
             InvalidCursorError: it was edited or handed out for another list.
         """
         try:
-            signed = urlsafe_b64decode(cursor.encode("ascii") + b"=" * (-len(cursor) % 4))
-        except (UnicodeEncodeError, Base64Error):
+            signed = decode_base64url(cursor)
+        except ValueError:
             raise InvalidCursorError from None
         signature, payload = signed[:_SIGNATURE_BYTES], signed[_SIGNATURE_BYTES:]
-        if not any(hmac.compare_digest(signature, _signature(key, payload, list_name)) for key in self._keys):
+        if not any(hmac.compare_digest(signature, _signature(key, payload, list_name=list_name)) for key in self._keys):
             raise InvalidCursorError
         position: list[str] = from_json(payload)
         return position
 
 
-def _signature(key: bytes, payload: bytes, list_name: str) -> bytes:
+def _signature(key: bytes, payload: bytes, *, list_name: str) -> bytes:
     return hmac.digest(key, to_json([list_name]) + payload, hashlib.sha256)[:_SIGNATURE_BYTES]

@@ -1,5 +1,6 @@
 """Renders every failure as RFC 9457 problem+json, the framework's own included."""
 
+import re
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, cast
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
 
 PROBLEM_JSON = "application/problem+json"
 PROBLEM_SCHEMA = {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
+# A body of 64 kB has room for 8,000 mistakes, and the answer would be ten times as large.
+_MAXIMUM_REPORTED_FIELDS = 50
+
+# Python renamed these in 3.13, and codes are made of them.
+_PHRASES_OF_RFC_9110 = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -62,7 +73,7 @@ def problem_response(
 ) -> Response:
     """Build the problem+json answer for a request."""
     problem = ProblemDetails(
-        title=HTTPStatus(status).phrase,
+        title=_title(status),
         status=status,
         detail=detail,
         instance=request.scope["path"],
@@ -91,16 +102,15 @@ async def _answer_service_error(request: Request, error: Exception) -> Response:
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:
     error = cast("HTTPException", error)
-    status = HTTPStatus(error.status_code)
-    code = status.phrase.lower().replace(" ", "_").replace("-", "_")
-    return problem_response(request, status=status, code=code, detail=error.detail, headers=error.headers)
+    code = re.sub(r"\W+", "_", _title(error.status_code).lower())
+    return problem_response(request, status=error.status_code, code=code, detail=error.detail, headers=error.headers)
 
 
 async def _answer_invalid_request(request: Request, error: Exception) -> Response:
     error = cast("RequestValidationError", error)
     fields = [
         InvalidField(location=str(detail["loc"][0]), pointer=_pointer(detail["loc"][1:]), message=detail["msg"])
-        for detail in error.errors()
+        for detail in error.errors()[:_MAXIMUM_REPORTED_FIELDS]
     ]
     return problem_response(
         request,
@@ -109,6 +119,10 @@ async def _answer_invalid_request(request: Request, error: Exception) -> Respons
         detail="The request does not have the form that this endpoint takes; see 'errors'.",
         errors=fields,
     )
+
+
+def _title(status: int) -> str:
+    return _PHRASES_OF_RFC_9110.get(status) or HTTPStatus(status).phrase
 
 
 def _pointer(location: Sequence[str | int]) -> str:

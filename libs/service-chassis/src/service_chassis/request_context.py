@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 REQUEST_ID_HEADER = b"x-request-id"
 _WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_UNLOGGED_PATHS = ("/health",)
+_UNLOGGED_PREFIX = "/health/"
 _CLIENT_CLOSED_REQUEST = 499
 
 access_logger = structlog.stdlib.get_logger("access")
@@ -76,7 +76,7 @@ def _trace_id() -> str:
 
 
 def _write_access_line(scope: "Scope", *, status: int, duration_seconds: float) -> None:
-    if scope["path"].startswith(_UNLOGGED_PATHS):
+    if f"{scope['path']}/".startswith(_UNLOGGED_PREFIX):
         return
     access_logger.info(
         "request",

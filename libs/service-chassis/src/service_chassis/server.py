@@ -1,31 +1,38 @@
 """Serves an application with uvicorn, with the limits that the rest of the system counts on."""
 
+import signal
+import sys
 from pathlib import Path
+from typing import Any
 
 import uvicorn
 
-# Longer than the idle time of the proxies in front, else they reuse a connection that was just closed.
-KEEP_ALIVE_SECONDS = 75
-GRACEFUL_SHUTDOWN_SECONDS = 10
+SERVER_OPTIONS: dict[str, Any] = {
+    "loop": "auto",
+    "http": "httptools",
+    "ws": "none",
+    "log_config": None,
+    "access_log": False,
+    "server_header": False,
+    # Forwarded headers are for the application to judge: only it knows which proxies are its own.
+    "proxy_headers": False,
+    # Longer than the idle time of the proxies in front, else they reuse a connection that was just closed.
+    "timeout_keep_alive": 75,
+    "timeout_graceful_shutdown": 10,
+}
+"""The same wherever an application is served, in tests too."""
 
 
 def serve(application: str, *, host: str, port: int, reload_directories: list[Path] | None = None) -> None:
     """Run until a signal ends it; with directories given, restart when a file in one of them changes."""
+    # When everything is shut down, uvicorn raises the signal again: having been asked to end is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.run(
         application,
         factory=True,
         host=host,
         port=port,
-        loop="auto",
-        http="httptools",
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # Forwarded headers are for the application to judge: only it knows which proxies are its own.
-        proxy_headers=False,
-        timeout_keep_alive=KEEP_ALIVE_SECONDS,
-        timeout_graceful_shutdown=GRACEFUL_SHUTDOWN_SECONDS,
         reload=reload_directories is not None,
         reload_dirs=[str(directory) for directory in reload_directories or []],
+        **SERVER_OPTIONS,
     )

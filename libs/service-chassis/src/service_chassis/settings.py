@@ -1,11 +1,11 @@
 """The settings that every service has, where they are read from, and how a bad one is reported."""
 
 import os
+import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
-from urllib.parse import urlsplit
 
 from dotenv.parser import parse_stream
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo
@@ -18,14 +18,19 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
+    SettingsError,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
+from typing_extensions import override
 
 LOCAL_SECRET_KEY = "local-development-only-secret-key"  # noqa: S105  # refused everywhere but on a developer's machine
 MINIMUM_SECRET_KEY_CHARACTERS = 32
 ENV_FILE = Path(".env")
 DEFAULT_SECRETS_DIRECTORY = "/run/secrets"
+_TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
+# Browsers send origins in lower case and without a path, and compare them as text.
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
 
 
 class InvalidSettingsError(Exception):
@@ -36,13 +41,16 @@ def _asyncpg_url(url: SecretStr) -> SecretStr:
     """Accept the spellings that platforms hand out, and libpq's name for the TLS mode."""
     try:
         parsed = make_url(url.get_secret_value())
-    except ArgumentError:
+    except (ArgumentError, ValueError):
+        # A port that is no number is quoted in the error, and may be a piece of the password.
         raise ValueError("is not a database URL") from None
     if parsed.drivername not in {"postgres", "postgresql", "postgresql+asyncpg"}:
         raise ValueError("has to begin with postgresql://, postgres:// or postgresql+asyncpg://")
     if not parsed.database:
         raise ValueError("has to name a database")
     query = {("ssl" if name == "sslmode" else name): value for name, value in parsed.query.items()}
+    if not query.keys() <= {"ssl"} or query.get("ssl", "prefer") not in _TLS_MODES:
+        raise ValueError(f"may have one parameter, sslmode, which is one of {', '.join(_TLS_MODES)}")
     asyncpg_url = parsed.set(drivername="postgresql+asyncpg", query=query)
     return SecretStr(asyncpg_url.render_as_string(hide_password=False))
 
@@ -58,8 +66,7 @@ def _split_commas(value: object) -> object:
 
 
 def _origin(value: str) -> str:
-    parts = urlsplit(value)
-    if value != "*" and (not parts.scheme or not parts.netloc or value != f"{parts.scheme}://{parts.netloc}"):
+    if value != "*" and not _ORIGIN.fullmatch(value):
         raise ValueError("has to be a list of origins such as https://app.example.com, separated by commas")
     return value
 
@@ -110,13 +117,14 @@ class ServiceSettings(BaseSettings):
     log_format: Literal["auto", "console", "json"] = "auto"
 
     @classmethod
+    @override
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the signature is pydantic-settings'
-        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the same
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # the same
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read every place twice: by the service's own name first, then by the shared one."""
         directory = Path(os.environ.get("SECRETS_DIRECTORY", DEFAULT_SECRETS_DIRECTORY))
@@ -142,13 +150,17 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
             return settings
     except ValidationError as error:
         problems += [_describe(detail, settings_class.service_prefix) for detail in error.errors(include_input=False)]
+    except UnicodeDecodeError:
+        problems.append(f"{ENV_FILE}: is not UTF-8")
+    except SettingsError as error:
+        problems.append(str(error))
     raise InvalidSettingsError("\n".join(problems))
 
 
 def _unreadable_lines(env_file: Path) -> Iterator[str]:
     if not env_file.is_file():
         return
-    with env_file.open(encoding="utf-8") as stream:
+    with env_file.open(encoding="utf-8", errors="replace") as stream:
         for binding in parse_stream(stream):
             if binding.error:
                 yield f"{env_file}: line {binding.original.line} is not of the form NAME=value"

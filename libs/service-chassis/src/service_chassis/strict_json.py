@@ -1,10 +1,12 @@
 """Bodies that are exactly JSON, into models that take exactly their own fields."""
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.exceptions import HTTPException
+from fastapi.params import Form
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError, from_json
@@ -43,8 +45,18 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the framework's handler of this route."""
         handle = super().get_route_handler()
+        takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, Form)
 
         async def handle_strictly(request: Request) -> Response:
-            return await handle(_StrictRequest(request.scope, request.receive))
+            request = _StrictRequest(request.scope, request.receive)
+            # The framework would take the body for a string, and find it to be no object.
+            if takes_json and not _declares_json(request) and await request.body():
+                raise HTTPException(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body has to be declared as JSON.")
+            return await handle(request)
 
         return handle_strictly
+
+
+def _declares_json(request: Request) -> bool:
+    media_type = request.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    return media_type == "application/json" or (media_type.startswith("application/") and media_type.endswith("+json"))

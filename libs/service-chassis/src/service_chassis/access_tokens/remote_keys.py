@@ -9,7 +9,7 @@ import httpx
 import structlog
 
 from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, VerificationKey, parse_key_set
-from service_chassis.errors import ServiceError, VerificationKeysUnavailableError
+from service_chassis.errors import VerificationKeysUnavailableError
 
 REFRESH_SECONDS = 60.0
 RETRY_SECONDS = 2.0
@@ -112,8 +112,9 @@ class RemoteKeys:
             self._stored = await self._store.load() if self._store is not None else None
             if self._stored is not None:
                 self._keys = parse_key_set(self._stored)
-        except (ServiceError, ValueError) as error:
-            logger.warning("stored verification keys not loaded", reason=str(error))
+        except Exception:
+            # The issuer has the same keys and better ones; a missing table makes the service unready by other means.
+            logger.exception("stored verification keys not loaded")
 
     async def _keep(self, document: bytes) -> None:
         if self._store is None or document == self._stored:
@@ -121,9 +122,9 @@ class RemoteKeys:
         try:
             await self._store.save(document)
             self._stored = document
-        except ServiceError as error:
+        except Exception:
             # The next refresh tries again; until then only a restart without the issuer would miss it.
-            logger.warning("verification keys not stored", reason=str(error))
+            logger.exception("verification keys not stored")
 
     async def _download(self) -> bytes:
         async with self._client.stream("GET", self._url) as response:

@@ -2,13 +2,13 @@
 
 import re
 import time
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 
 from pydantic import ValidationError
 
 from service_chassis.access_tokens.claims import MAXIMUM_ACCESS_TOKEN_LIFETIME, AccessToken, TokenClaims, TokenHeader
 from service_chassis.access_tokens.keys import VerificationKey
+from service_chassis.base64url import decode_base64url
 from service_chassis.errors import InvalidTokenError
 
 MAXIMUM_TOKEN_CHARACTERS = 8 * 1024
@@ -66,19 +66,10 @@ def _decode_parts(token: str) -> tuple[bytes, bytes, bytes]:
     parts = _COMPACT_FORM.fullmatch(token) if len(token) <= MAXIMUM_TOKEN_CHARACTERS else None
     if parts is None:
         raise InvalidTokenError
-    return _decode(parts[1]), _decode(parts[2]), _decode(parts[3])
-
-
-def _decode(part: str) -> bytes:
-    encoded = part.encode("ascii")
     try:
-        decoded = urlsafe_b64decode(encoded + b"=" * (-len(encoded) % 4))
+        return decode_base64url(parts[1]), decode_base64url(parts[2]), decode_base64url(parts[3])
     except ValueError:
         raise InvalidTokenError from None
-    # The unused bits of the last character have to be zero, else one token has several spellings.
-    if urlsafe_b64encode(decoded).rstrip(b"=") != encoded:
-        raise InvalidTokenError
-    return decoded
 
 
 def _parse_header(header: bytes) -> TokenHeader:

@@ -1,0 +1,133 @@
+"""An application as it is served: in a process of its own, until a signal ends it."""
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from local_stack.ports import free_port
+from service_chassis.testing.servers import LOOPBACK
+
+SERVICE = """
+from pathlib import Path
+from typing import ClassVar
+
+from service_chassis.command_line import new_command_line, run
+from service_chassis.settings import ServiceSettings
+
+from trial_service.main import create_app
+
+
+class Settings(ServiceSettings):
+    service_prefix: ClassVar[str] = "TRIAL_"
+    project_name: str = "trial-service"
+
+
+run(new_command_line(package_directory=Path(__file__).parent, settings_class=Settings, create_app=create_app))
+"""
+APPLICATION = """
+import asyncio
+from pathlib import Path
+
+from fastapi import FastAPI
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+
+    @app.get("/quick")
+    async def quick() -> str:
+        return "before"
+
+    @app.get("/slow")
+    async def slow() -> str:
+        Path("slow-has-begun").touch()
+        await asyncio.sleep(1)
+        return "finished"
+
+    return app
+"""
+
+
+@contextmanager
+def serving_process(port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+    package = Path("trial_service")
+    package.mkdir()
+    (package / "__main__.py").write_text(SERVICE, encoding="utf-8")
+    (package / "main.py").write_text(APPLICATION, encoding="utf-8")
+    configuration = {"ENVIRONMENT": "local", "DATABASE_URL": "postgresql://localhost/trial"}
+    command = [sys.executable, "-m", package.name, "serve", "--host", LOOPBACK, "--port", str(port), *options]
+    with subprocess.Popen(command, env=os.environ | configuration) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def eventually(claim: Callable[[], bool]) -> bool:
+    deadline = time.monotonic() + 20
+    while not claim() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return claim()
+
+
+def answer_of(port: int, path: str = "/quick") -> str:
+    with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
+        try:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+        except OSError:
+            return ""
+
+
+def test_being_asked_to_end_is_no_failure() -> None:
+    port = free_port()
+    with serving_process(port) as process:
+        assert eventually(lambda: answer_of(port) == '"before"')
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=5) == 0
+
+
+def test_a_request_that_is_under_way_is_finished_before_the_end() -> None:
+    port = free_port()
+    with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
+        assert eventually(lambda: answer_of(port) == '"before"')
+        client.request("GET", "/slow")
+        assert eventually(Path("slow-has-begun").exists)
+
+        process.send_signal(signal.SIGTERM)
+
+        assert eventually(lambda: answer_of(port) == "")
+        assert client.getresponse().read() == b'"finished"'
+        assert process.wait(timeout=5) == 0
+
+
+def test_idle_connections_do_not_delay_the_end() -> None:
+    port = free_port()
+    with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
+        assert eventually(lambda: answer_of(port) == '"before"')
+        client.request("GET", "/quick")
+        client.getresponse().read()
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=2) == 0
+
+
+def test_a_change_of_the_source_shows_without_a_restart_by_hand() -> None:
+    port = free_port()
+    with serving_process(port, "--reload") as process:
+        assert eventually(lambda: answer_of(port) == '"before"')
+
+        Path("trial_service/main.py").write_text(APPLICATION.replace("before", "after"), encoding="utf-8")
+
+        assert eventually(lambda: answer_of(port) == '"after"')
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=5) == 0

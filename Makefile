@@ -30,7 +30,7 @@ setup: .venv/.installed ## Install everything into .venv; every other target doe
 
 .PHONY: test
 test: .venv/.installed ## Run every test with coverage; T=path runs these alone
-	@$(VENV) -m pytest -n $(WORKERS) --maxprocesses=8 --dist=loadgroup $(COVERAGE) $(T)
+	@$(VENV) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder $(COVERAGE) $(T)
 
 .PHONY: check
 check: fmt-check lint types imports dead-code ## Check format, lint, types, imports and dead code
@@ -73,7 +73,7 @@ lint: .venv/.installed ## Check the code with every rule of ruff
 # Parts have test files of equal names, which one run of mypy refuses; the runs share one cache.
 .PHONY: types
 types: .venv/.installed ## Check the types of the code and of its tests
-	@status=0; $(VENV) -m mypy --no-error-summary $(addsuffix /src,$(PARTS)) $(wildcard tests) || status=1; \
+	@status=0; $(VENV) -m mypy --no-error-summary $(addsuffix /src,$(PARTS)) $(wildcard tests conftest.py) || status=1; \
 	for part in $(PARTS); do \
 		MYPYPATH=$$part $(VENV) -m mypy --no-error-summary $$(ls -d $$part/tests $$part/migrations 2>/dev/null) || status=1; \
 	done; exit $$status
@@ -106,8 +106,8 @@ help: ## List what make can do
 
 .venv/.installed: .venv/.created requirements.lock $(wildcard pyproject.toml $(addsuffix /pyproject.toml,$(PARTS)))
 	@echo 'Installing the packages of requirements.lock into .venv ...'
-	@$(UV) pip sync --quiet --python $(VENV) --require-hashes requirements.lock
-	@$(UV) pip install --quiet --python $(VENV) --no-deps --no-build-isolation $(addprefix --editable ./,$(PARTS))
+	@$(UV) pip sync --quiet --compile-bytecode --python $(VENV) --require-hashes requirements.lock
+	@$(UV) pip install --quiet --compile-bytecode --python $(VENV) --no-deps --no-build-isolation $(addprefix --editable ./,$(PARTS))
 	@touch $@
 
 # uv comes from the lock by its hashes. Debian splits Python: without python3-venv, an installed uv or pip does instead.

@@ -10,13 +10,6 @@ from local_stack.ports import free_port
 from local_stack.running_pair import RunningPair, running_pair
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let one worker run all tests of the pair, so that it starts once."""
-    for item in items:
-        if "pair" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("pair"))
-
-
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
     directory = tmp_path_factory.mktemp("pair")

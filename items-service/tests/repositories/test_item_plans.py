@@ -50,11 +50,11 @@ async def session(settings: Settings) -> AsyncIterator[AsyncSession]:
     await database.close()
 
 
-async def explain(session: AsyncSession, position: Position | None, sort: str) -> dict[str, Any]:
+async def explain(session: AsyncSession, position: Position | None, *, sort: str) -> dict[str, Any]:
     """Run the very statement that the repository runs, and return how PostgreSQL ran it."""
     sent: list[tuple[str, Any]] = []
 
-    def remember(*arguments: Any) -> None:  # noqa: ANN401  # the event passes the statement third, its values fourth
+    def remember(*arguments: Any) -> None:  # the event passes the statement third, its values fourth
         sent.append((arguments[2], arguments[3]))
 
     connection = await session.connection()
@@ -92,8 +92,8 @@ async def position_of_the_last_page(session: AsyncSession, sort: str) -> Positio
 async def test_every_page_reads_its_own_rows_from_one_index(session: AsyncSession, sort: str) -> None:
     index = f"items_owner_id_{sort.removeprefix('-')}_id_index"
 
-    first = await explain(session, None, sort)
-    last = await explain(session, await position_of_the_last_page(session, sort), sort)
+    first = await explain(session, None, sort=sort)
+    last = await explain(session, await position_of_the_last_page(session, sort), sort=sort)
 
     assert scan(first) == (index, PAGE)
     assert scan(last) == (index, PAGE - 1)

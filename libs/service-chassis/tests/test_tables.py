@@ -75,14 +75,11 @@ async def test_a_change_moves_the_time_of_the_last_change(database: Database) ->
 async def test_constraints_have_the_names_that_postgresql_would_choose(database: Database) -> None:
     def names(connection: Connection) -> set[str | None]:
         inspector = inspect(connection)
+        tables = Shelf.__tablename__, Book.__tablename__
         return {
-            *(inspector.get_pk_constraint(table)["name"] for table in (Shelf.__tablename__, Book.__tablename__)),
-            *(key["name"] for key in inspector.get_foreign_keys("books")),
-            *(
-                index["name"]
-                for table in (Shelf.__tablename__, Book.__tablename__)
-                for index in inspector.get_indexes(table)
-            ),
+            *(inspector.get_pk_constraint(table)["name"] for table in tables),
+            *(key["name"] for key in inspector.get_foreign_keys(Book.__tablename__)),
+            *(index["name"] for table in tables for index in inspector.get_indexes(table)),
         }
 
     async with database.engine.connect() as connection:

@@ -12,7 +12,9 @@ from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, Verificati
 from service_chassis.errors import VerificationKeysUnavailableError
 
 REFRESH_SECONDS = 60.0
-RETRY_SECONDS = 2.0
+# While there are none at all: soon, since both services may be starting, then less and less often.
+RETRY_SECONDS = 0.25
+MAXIMUM_RETRY_SECONDS = 8.0
 # An unknown key id may be a new key, so it triggers one fetch; strangers' ids must not trigger one each.
 UNKNOWN_KEY_COOLDOWN_SECONDS = 10.0
 FETCH_TIMEOUT_SECONDS = 2.0
@@ -85,9 +87,11 @@ class RemoteKeys:
         return self._keys
 
     async def _refresh_forever(self) -> None:
+        retry_seconds = self._retry_seconds
         while True:
             await self._fetch_once()
-            await asyncio.sleep(self._refresh_seconds if self._keys else self._retry_seconds)
+            await asyncio.sleep(self._refresh_seconds if self._keys else retry_seconds)
+            retry_seconds = min(2 * retry_seconds, MAXIMUM_RETRY_SECONDS)
 
     async def _fetch_once(self) -> None:
         """Fetch, or wait for the fetch that is under way; it goes on when whoever asked for it has hung up."""

@@ -1,4 +1,4 @@
-"""Shares the tests out among workers: file by file, but all tests of the running pair to one, so that it starts once."""
+"""Shares the tests out among workers: file by file, but all tests of the running pair to one, so it starts once."""
 
 import pytest
 from xdist.remote import Producer
@@ -7,7 +7,7 @@ from xdist.scheduler import LoadScopeScheduling
 TESTS_OF_THE_PAIR = ("tests/contract/", "tests/e2e/")
 
 
-class PairOnOneWorker(LoadScopeScheduling):
+class PairOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types
     """Keeps a file's tests together; `--dist=loadgroup` would say it with marks, but is ignored by pytest 9.2."""
 
     def _split_scope(self, nodeid: str) -> str:

@@ -1,16 +1,24 @@
-"""Fixtures of auth-service: the application on a real database, and a client of it."""
+"""Fixtures of auth-service: applications on a real database, a client, and accounts made through the API."""
 
-from collections.abc import AsyncIterator
+import itertools
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from sqlalchemy.engine import make_url
 
 from auth_service.core.config import Settings
 from auth_service.main import create_app
+from auth_service.schemas.users import UserWithToken
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.plugin import NewDatabase
+
+_DOCUMENTED_PATHS: dict[str, Any] = {}
 
 
 @pytest.fixture(scope="session")
@@ -19,17 +27,80 @@ def database(new_database: NewDatabase) -> EmptyableDatabase:
 
 
 @pytest.fixture
-def settings(database: EmptyableDatabase) -> Settings:
-    return Settings(environment="local", database_url=database.url)
+def unmigrated_database(database: EmptyableDatabase) -> EmptyableDatabase:
+    """Give a database of its own, without any table."""
+    url = make_url(database.url.get_secret_value())
+    unmigrated = EmptyableDatabase(url.set(database=f"{url.database}_unmigrated"), package="auth_service")
+    unmigrated.create()
+    return unmigrated
 
 
 @pytest.fixture
-async def app(settings: Settings, database: EmptyableDatabase) -> AsyncIterator[FastAPI]:
-    yield create_app(settings)
+async def new_app(database: EmptyableDatabase) -> AsyncIterator[Callable[..., FastAPI]]:
+    """Build applications on one database, as replicas are; its rows are gone after the test."""
+
+    def build(**settings: Any) -> FastAPI:  # each setting has a type of its own
+        values: dict[str, Any] = {"environment": "local", "database_url": database.url} | settings
+        return create_app(Settings(**values))
+
+    yield build
     await database.empty()
+
+
+@pytest.fixture
+def app(new_app: Callable[..., FastAPI]) -> FastAPI:
+    return new_app()
 
 
 @pytest.fixture
 async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
     async with running_client(app) as client:
+        client.event_hooks = {"response": [only_documented_answers(app)]}
         yield client
+
+
+@pytest.fixture
+async def stored(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connection]:
+    """Look into the database past the service."""
+    connection = await asyncpg.connect(database.url.get_secret_value())
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
+def new_user(client: httpx.AsyncClient) -> Callable[..., Awaitable[UserWithToken]]:
+    """Register somebody; the answer is the account and its first tokens."""
+    numbers = itertools.count(1)
+
+    async def register(email: str | None = None, password: str = "correct horse battery staple") -> UserWithToken:
+        body = {"email": email or f"user{next(numbers)}@example.com", "password": password}
+        response = await client.post("/api/v1/auth/register", json=body)
+        assert response.status_code == 201, response.text
+        return UserWithToken.model_validate_json(response.content)
+
+    return register
+
+
+def only_documented_answers(app: FastAPI) -> Callable[[httpx.Response], Awaitable[None]]:
+    """Hold every answer of every test to the OpenAPI document."""
+
+    async def check(response: httpx.Response) -> None:
+        for template, operations in documented_paths(app).items():
+            operation = operations.get(response.request.method.lower())
+            if operation and re.fullmatch(re.sub(r"{\w+}", "[^/]+", template), response.request.url.path):
+                assert_documented(response, operation["responses"])
+
+    return check
+
+
+def documented_paths(app: FastAPI) -> dict[str, Any]:
+    # The document is the same for all of these applications, and takes longer to make than most tests.
+    if not _DOCUMENTED_PATHS:
+        _DOCUMENTED_PATHS.update(app.openapi()["paths"])
+    return _DOCUMENTED_PATHS
+
+
+def assert_documented(response: httpx.Response, documented: dict[str, Any]) -> None:
+    assert str(response.status_code) in documented, f"{response.request.url.path} answers {response.status_code}"
+    media_type = response.headers.get("Content-Type", "").partition(";")[0]
+    assert media_type in documented[str(response.status_code)].get("content", {"": {}})

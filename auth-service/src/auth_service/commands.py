@@ -8,12 +8,19 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from auth_service.api.dependencies import Resources, get_auth_service, get_token_service, get_users
+from auth_service.api.dependencies import (
+    Resources,
+    get_auth_service,
+    get_signing_key,
+    get_token_service,
+    get_users,
+)
 from auth_service.core.config import Settings
 from auth_service.errors import EmailAlreadyRegisteredError
 from auth_service.main import create_app
 from auth_service.schemas.users import UserCreate
 from service_chassis.command_line import new_command_line, run
+from service_chassis.errors import ServiceError
 from service_chassis.logs import configure_logging
 from service_chassis.settings import load_settings
 
@@ -40,13 +47,16 @@ def create_superuser(
 async def _create_superuser(settings: Settings, new_user: UserCreate) -> None:
     resources = Resources(settings)
     try:
+        signing_key = await get_signing_key(resources)
         async with resources.database.session() as session:
             users = get_users(session)
-            tokens = get_token_service(resources, session, users)
+            tokens = get_token_service(resources, session, users, signing_key)
             await get_auth_service(resources, session, users, tokens).create_user(new_user, is_superuser=True)
         typer.echo(f"Created the superuser {new_user.email}.")
     except EmailAlreadyRegisteredError:
         typer.echo(f"The account {new_user.email} exists; nothing was changed.")
+    except ServiceError as error:
+        sys.exit(error.detail)
     finally:
         await resources.close()
 

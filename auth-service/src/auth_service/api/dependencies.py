@@ -4,13 +4,15 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Security
 
+from auth_service.api.oauth2 import strict_form
 from auth_service.core.config import Settings
-from auth_service.core.security import PasswordHashing
+from auth_service.core.security import PasswordHashing, SigningKeyPair
 from auth_service.errors import InactiveUserError
 from auth_service.models import User
 from auth_service.repositories.refresh_tokens import RefreshTokenRepository
 from auth_service.repositories.sessions import SessionRepository
 from auth_service.repositories.users import UserRepository
+from auth_service.schemas.tokens import LoginForm
 from auth_service.services.auth import AuthService
 from auth_service.services.signing_keys import SigningKeys
 from auth_service.services.tokens import TokenService
@@ -57,13 +59,23 @@ def get_users(session: SessionDep) -> UserRepository:
 UsersDep = Annotated[UserRepository, Depends(get_users)]
 
 
-def get_token_service(resources: ResourcesDep, session: SessionDep, users: UsersDep) -> TokenService:
+async def get_signing_key(resources: ResourcesDep) -> SigningKeyPair:
+    """Return the key to sign with, loaded before the request's transaction: each load takes a connection of its own."""
+    return await resources.signing_keys.signing_key()
+
+
+SigningKeyDep = Annotated[SigningKeyPair, Depends(get_signing_key)]
+
+
+def get_token_service(
+    resources: ResourcesDep, session: SessionDep, users: UsersDep, signing_key: SigningKeyDep
+) -> TokenService:
     """Build what issues tokens and ends sessions."""
     return TokenService(
         users=users,
         sessions=SessionRepository(session),
         refresh_tokens=RefreshTokenRepository(session),
-        signing_keys=resources.signing_keys,
+        signing_key=signing_key,
         settings=resources.settings,
         commit=session.commit,
     )
@@ -86,6 +98,8 @@ def get_auth_service(
 
 
 AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
+
+LoginFormDep = Annotated[LoginForm, Depends(strict_form(LoginForm))]
 
 
 def get_user_service(users: UsersDep) -> UserService:

@@ -40,6 +40,13 @@ class UserRepository:
         )
         return await self._session.scalar(statement)
 
+    async def lock_unchanged(self, user: User) -> bool:
+        """Keep others from changing an account; False when it lost or changed its rights since it was read."""
+        unchanged = select(User.id).where(
+            User.id == user.id, User.is_active, User.rights_version == user.rights_version
+        )
+        return await self._session.scalar(unchanged.with_for_update(key_share=True)) is not None
+
     async def change(self, user: User, changes: dict[str, str]) -> None:
         """Store new values of some columns.
 

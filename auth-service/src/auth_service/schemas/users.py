@@ -38,8 +38,12 @@ def _one_spelling(value: object, validate: ValidatorFunctionWrapHandler) -> str:
 
 
 def _bounded(password: SecretStr) -> SecretStr:
-    length_bytes = len(unicodedata.normalize("NFKC", password.get_secret_value()).encode())
-    if length_bytes > MAXIMUM_PASSWORD_BYTES:
+    hashed = unicodedata.normalize("NFKC", password.get_secret_value())
+    if len(hashed) < PASSWORD_MIN_LENGTH:
+        raise PydanticCustomError(
+            "password_too_short", f"Password should have at least {PASSWORD_MIN_LENGTH} characters"
+        )
+    if len(hashed.encode()) > MAXIMUM_PASSWORD_BYTES:
         raise PydanticCustomError("password_too_long", f"Password should have at most {MAXIMUM_PASSWORD_BYTES} bytes")
     return password
 
@@ -75,8 +79,9 @@ class UserCreate(UserBase):
 class UserUpdate(StrictModel):
     """Changes to one's own account; what is left out stays as it is."""
 
-    email: EmailAddress = Field(default="", examples=["ada@example.com"])
-    full_name: FullName = Field(default="", examples=["Ada King"])
+    # Factories, because generated clients would send a default that the document names.
+    email: EmailAddress = Field(default_factory=str, examples=["ada@example.com"])
+    full_name: FullName = Field(default_factory=str, examples=["Ada King"])
 
 
 class UserInDB(BaseModel):

@@ -76,6 +76,10 @@ class AuthService:
         matches = await self._password_hashing.verify(password, hashed_password)
         if user is None or not matches or not user.is_active:
             raise InvalidCredentialsError
-        if needs_rehash(user.hashed_password):
-            await self._users.replace_password_hash(user.id, await self._password_hashing.hash(password))
+        upgraded_hash = await self._password_hashing.hash(password) if needs_rehash(user.hashed_password) else None
+        # Hashing takes its time, and the account may have lost its rights meanwhile.
+        if not await self._users.lock_unchanged(user):
+            raise InvalidCredentialsError
+        if upgraded_hash is not None:
+            await self._users.replace_password_hash(user.id, upgraded_hash)
         return await self._tokens.begin_session(user)

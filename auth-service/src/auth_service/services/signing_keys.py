@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from pydantic_core import to_json
@@ -21,6 +21,9 @@ from service_chassis.key_derivation import derive_key
 RELOAD_SECONDS = 30.0
 # An unknown key id may be another replica's new key; strangers' ids must not cost a query each.
 UNKNOWN_KEY_COOLDOWN_SECONDS = 1.0
+# While the database is away, the keys at hand serve on; requests neither wait for it nor ask it more often than this.
+RELOAD_PATIENCE_SECONDS = 0.1
+RETRY_SECONDS = 1.0
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -39,24 +42,25 @@ class _LoadedKeys:
 class SigningKeys:
     """Signs with the newest key and publishes all of them; makes the first key itself."""
 
-    def __init__(self, *, database: Database, settings: Settings) -> None:
+    def __init__(self, *, database: Database, settings: Settings, reload_seconds: float = RELOAD_SECONDS) -> None:
         self._database = database
+        self._reload_seconds = reload_seconds
         self._algorithm = settings.algorithm
         self._sealing_keys = [derive_key(secret, purpose="signing keys") for secret in settings.secret_key]
         self._loaded: _LoadedKeys | None = None
-        self._loading = asyncio.Lock()
+        self._reloading: asyncio.Task[_LoadedKeys] | None = None
 
     async def signing_key(self) -> SigningKeyPair:
         """Return the key to sign with now."""
-        return (await self._keys(RELOAD_SECONDS)).signing_key
+        return (await self._keys(self._reload_seconds)).signing_key
 
     async def key_set(self) -> bytes:
         """Return the published JSON Web Key Set."""
-        return (await self._keys(RELOAD_SECONDS)).key_set
+        return (await self._keys(self._reload_seconds)).key_set
 
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
         """Return the verification keys; an unknown id is looked for in the database first."""
-        keys = await self._keys(RELOAD_SECONDS)
+        keys = await self._keys(self._reload_seconds)
         if key_id not in keys.verification_keys:
             keys = await self._keys(UNKNOWN_KEY_COOLDOWN_SECONDS)
         return keys.verification_keys
@@ -64,18 +68,22 @@ class SigningKeys:
     async def _keys(self, maximum_age_seconds: float) -> _LoadedKeys:
         if self._loaded is not None and self._loaded.is_younger_than(maximum_age_seconds):
             return self._loaded
-        async with self._loading:
-            if self._loaded is None or not self._loaded.is_younger_than(maximum_age_seconds):
-                self._loaded = await self._load_or_keep(self._loaded)
-            return self._loaded
+        if self._reloading is None or self._reloading.done():
+            self._reloading = asyncio.create_task(self._reload())
+        if self._loaded is None:
+            # Many wait for one load, so a client that hangs up must not cancel it.
+            return await asyncio.shield(self._reloading)
+        await asyncio.wait({self._reloading}, timeout=RELOAD_PATIENCE_SECONDS)
+        return self._reloading.result() if self._reloading.done() else self._loaded
 
-    async def _load_or_keep(self, loaded: _LoadedKeys | None) -> _LoadedKeys:
+    async def _reload(self) -> _LoadedKeys:
         try:
-            return await self._load()
+            self._loaded = await self._load()
         except DatabaseUnavailableError:
-            if loaded is None:
+            if self._loaded is None:
                 raise
-            return loaded
+            self._loaded = replace(self._loaded, loaded_at=time.monotonic() - self._reload_seconds + RETRY_SECONDS)
+        return self._loaded
 
     async def _load(self) -> _LoadedKeys:
         async with self._database.session() as session:

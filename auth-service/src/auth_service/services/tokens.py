@@ -9,6 +9,7 @@ from uuid_utils.compat import uuid7
 
 from auth_service.core.config import Settings
 from auth_service.core.security import (
+    SigningKeyPair,
     create_access_token,
     hash_refresh_token,
     new_refresh_token,
@@ -21,7 +22,6 @@ from auth_service.repositories.refresh_tokens import RefreshTokenRepository
 from auth_service.repositories.sessions import SessionRepository
 from auth_service.repositories.users import UserRepository
 from auth_service.schemas.tokens import TokenPair
-from auth_service.services.signing_keys import SigningKeys
 
 # A used token gets its successor again for this long: an answer can be lost, and two tabs can ask at once.
 REUSE_GRACE = timedelta(seconds=10)
@@ -39,14 +39,14 @@ class TokenService:
         users: UserRepository,
         sessions: SessionRepository,
         refresh_tokens: RefreshTokenRepository,
-        signing_keys: SigningKeys,
+        signing_key: SigningKeyPair,
         settings: Settings,
         commit: Callable[[], Awaitable[None]],
     ) -> None:
         self._users = users
         self._sessions = sessions
         self._refresh_tokens = refresh_tokens
-        self._signing_keys = signing_keys
+        self._signing_key = signing_key
         self._settings = settings
         self._commit = commit
 
@@ -56,7 +56,7 @@ class TokenService:
         session = await self._sessions.add(user_id=user.id, expires_at=expires_at)
         token = new_refresh_token()
         await self._store(token, session_id=session.id)
-        return await self._pair(user, session_id=session.id, refresh_token=token)
+        return self._pair(user, session_id=session.id, refresh_token=token)
 
     async def refresh(self, token: str) -> TokenPair:
         """Exchange a refresh token for a new pair; a reused one ends its session.
@@ -72,7 +72,7 @@ class TokenService:
             return await self._repeat_answer_or_end_session(token)
         user = await self._live_user(claimed.session_id)
         await self._store(successor, session_id=claimed.session_id)
-        return await self._pair(user, session_id=claimed.session_id, refresh_token=successor)
+        return self._pair(user, session_id=claimed.session_id, refresh_token=successor)
 
     async def end_session(self, token: str) -> None:
         """End the session that a refresh token belongs to; an unknown token has none to end."""
@@ -88,7 +88,7 @@ class TokenService:
             raise InvalidRefreshTokenError
         user = await self._live_user(used.session_id)
         successor = unseal_successor(used.sealed_successor, used_token=token)
-        return await self._pair(user, session_id=used.session_id, refresh_token=successor)
+        return self._pair(user, session_id=used.session_id, refresh_token=successor)
 
     async def _end_session_if_reused(self, token_hash: bytes) -> None:
         known = await self._refresh_tokens.find_by_hash(token_hash)
@@ -109,7 +109,7 @@ class TokenService:
             session_id=session_id, token_hash=hash_refresh_token(token), expires_at=expires_at
         )
 
-    async def _pair(self, user: User, *, session_id: UUID, refresh_token: str) -> TokenPair:
+    def _pair(self, user: User, *, session_id: UUID, refresh_token: str) -> TokenPair:
         now = int(time.time())
         lifetime_seconds = self._settings.access_token_expire_minutes * 60
         scope = " ".join(SUPERUSER_SCOPES if user.is_superuser else USER_SCOPES)
@@ -125,7 +125,7 @@ class TokenService:
             "ver": user.rights_version,
             "scope": scope,
         }
-        access_token = create_access_token(claims, key=await self._signing_keys.signing_key())
+        access_token = create_access_token(claims, key=self._signing_key)
         return TokenPair(
             access_token=access_token, refresh_token=refresh_token, expires_in=lifetime_seconds, scope=scope
         )

@@ -17,9 +17,7 @@ async def run_step(supervisor: Supervisor, command: Command, *, log_directory: P
     if finished.exit_code == 0:
         return
     what = f"{command.name} {command.arguments[3]}"
-    # python-dotenv repeats, without the file's name, what the service says about a line of `.env` that can't be read.
-    lines = [line for line in finished.errors.splitlines() if line.strip() and not line.startswith("python-dotenv")]
-    lines = lines or ["no reason given"]
+    lines = [line for line in finished.errors.splitlines() if line.strip()] or ["no reason given"]
     if not any(line.startswith("Traceback") for line in lines):
         raise LocalStackError(f"{what} failed: {'; '.join(lines)}")
     log_file = log_directory / f"{command.name}-{command.arguments[3]}.log"

@@ -1,5 +1,6 @@
 """The settings that every service has, where they are read from, and how a bad one is reported."""
 
+import logging
 import os
 import re
 from collections.abc import Iterator
@@ -143,6 +144,8 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
     Raises:
         InvalidSettingsError: with every bad setting named at once.
     """
+    # It would repeat, without the file's name, what is said below of lines that can't be read.
+    logging.getLogger("dotenv.main").setLevel(logging.ERROR)
     problems = list(_unreadable_lines(ENV_FILE))
     try:
         settings = settings_class()

@@ -1,7 +1,7 @@
 """How signing keys and access tokens are made."""
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import jwt
@@ -35,8 +35,7 @@ class SigningKeyPair:
     @classmethod
     def from_der(cls, der: bytes, *, key_id: UUID, algorithm: str) -> "SigningKeyPair":
         """Return the key pair that `to_der` was called on."""
-        private_key = load_der_private_key(der, password=None)
-        assert isinstance(private_key, PrivateKey)  # noqa: S101  # it was made by `generate`
+        private_key = cast("PrivateKey", load_der_private_key(der, password=None))
         return cls(key_id, algorithm, private_key)
 
     @classmethod

@@ -26,5 +26,6 @@ def unseal(sealed: bytes, *, key: bytes) -> bytes:
     """
     try:
         return AESGCM(key).decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
-    except InvalidTag:
+    except (InvalidTag, ValueError):
+        # A piece of a sealed secret is too short to be judged by its tag.
         raise WrongKeyError from None

@@ -1,11 +1,9 @@
 """Registering, logging in, staying logged in, logging out."""
 
-from typing import Annotated
+from fastapi import APIRouter, Response, status
 
-from fastapi import APIRouter, Form, status
-
-from auth_service.api.dependencies import AuthServiceDep, TokenServiceDep
-from auth_service.api.oauth2 import OAuth2Route
+from auth_service.api.dependencies import AuthServiceDep, LoginFormDep, TokenServiceDep
+from auth_service.api.oauth2 import OAuth2Route, form_body
 from auth_service.errors import (
     EmailAlreadyRegisteredError,
     InvalidRefreshTokenError,
@@ -37,9 +35,10 @@ async def register(new_user: UserCreate, auth: AuthServiceDep) -> UserWithToken:
 
 @token_router.post(
     "/login",
-    responses={code: {"model": OAuth2ErrorBody} for code in (400, 401, 503)},
+    openapi_extra=form_body(LoginForm),
+    responses={code: {"model": OAuth2ErrorBody} for code in (400, 401, 413, 503)},
 )
-async def log_in(form: Annotated[LoginForm, Form()], auth: AuthServiceDep) -> TokenPair:
+async def log_in(form: LoginFormDep, auth: AuthServiceDep) -> TokenPair:
     """Exchange an e-mail address and a password for tokens (OAuth2 password form)."""
     return await auth.log_in(username=form.username, password=form.password.get_secret_value())
 
@@ -50,7 +49,12 @@ async def refresh(request: RefreshRequest, tokens: TokenServiceDep) -> TokenPair
     return await tokens.refresh(request.refresh_token.get_secret_value())
 
 
-@router.post("/logout", status_code=status.HTTP_204_NO_CONTENT, responses=documented_problems(DatabaseUnavailableError))
+@router.post(
+    "/logout",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=documented_problems(DatabaseUnavailableError),
+)
 async def log_out(request: RefreshRequest, tokens: TokenServiceDep) -> None:
     """End the session of a refresh token; saying so twice is no error."""
     await tokens.end_session(request.refresh_token.get_secret_value())

@@ -1,0 +1,129 @@
+"""The command line, as a deployment and a person run it."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+
+import asyncpg
+import httpx
+import jwt
+
+from auth_service.core.database import SCHEMA_REVISION
+from auth_service.schemas.users import UserWithToken
+from service_chassis.testing.databases import EmptyableDatabase
+
+EMAIL = "root@example.com"
+PASSWORD = "correct horse battery staple"
+UNREACHABLE = "postgresql://nobody:pw-4711@127.0.0.1:1/nothing"
+
+NewUser = Callable[..., Awaitable[UserWithToken]]
+Finished = subprocess.CompletedProcess[str]
+
+
+def environment_of(database: EmptyableDatabase) -> dict[str, str]:
+    return {"ENVIRONMENT": "local", "AUTH_DATABASE_URL": database.url.get_secret_value()}
+
+
+def start(*arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "auth_service", *arguments]
+    pipe = subprocess.PIPE
+    return subprocess.Popen(  # our own command
+        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=os.environ | environment
+    )
+
+
+async def run(*arguments: str, environment: Mapping[str, str], given: str = "") -> Finished:
+    """Run a command to its end, without keeping the test's own connections waiting."""
+    process = start(*arguments, environment=environment)
+    output, errors = await asyncio.to_thread(process.communicate, given)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+async def create_superuser(environment: Mapping[str, str], *, email: str = EMAIL, password: str = PASSWORD) -> Finished:
+    return await run("create-superuser", "--email", email, environment=environment, given=f"{password}\n")
+
+
+def assert_refused_in_a_line(finished: Finished, *, naming: str) -> None:
+    assert finished.returncode == 1
+    assert naming in finished.stderr
+    assert "Traceback" not in finished.stderr
+    assert "4711" not in finished.stdout + finished.stderr
+
+
+async def test_migrating_again_does_nothing_more(database: EmptyableDatabase) -> None:
+    # The fixture has migrated it with the same command.
+    again = await run("migrate", environment=environment_of(database))
+
+    assert again.returncode == 0, again.stderr
+    assert "Running upgrade" not in again.stdout
+    assert await revision_of(database) == SCHEMA_REVISION
+
+
+async def test_two_migrations_at_once_both_succeed(unmigrated_database: EmptyableDatabase) -> None:
+    environment = environment_of(unmigrated_database)
+
+    both = await asyncio.gather(*(run("migrate", environment=environment) for _ in range(2)))
+
+    assert [finished.returncode for finished in both] == [0, 0], [finished.stderr for finished in both]
+    assert await revision_of(unmigrated_database) == SCHEMA_REVISION
+
+
+async def revision_of(database: EmptyableDatabase) -> str:
+    connection = await asyncpg.connect(database.url.get_secret_value())
+    revision: str = await connection.fetchval("SELECT version_num FROM alembic_version")
+    await connection.close()
+    return revision
+
+
+async def test_a_created_superuser_logs_in_as_one(client: httpx.AsyncClient, database: EmptyableDatabase) -> None:
+    created = await create_superuser(environment_of(database), email="Root@Example.com")
+
+    response = await client.post("/api/v1/auth/login", data={"username": EMAIL, "password": PASSWORD})
+    assert created.returncode == 0, created.stderr
+    assert EMAIL in created.stdout
+    claims = jwt.decode(response.json()["access_token"], options={"verify_signature": False})
+    assert "admin" in claims["scope"].split()
+
+
+async def test_creating_a_superuser_where_the_account_exists_changes_nothing(
+    new_user: NewUser, database: EmptyableDatabase, stored: asyncpg.Connection
+) -> None:
+    await new_user(EMAIL)
+    before = await stored.fetch("SELECT * FROM users")
+
+    again = await create_superuser(environment_of(database), password="another battery staple")
+
+    assert again.returncode == 0, again.stderr
+    assert "nothing was changed" in again.stdout
+    assert await stored.fetch("SELECT * FROM users") == before
+
+
+async def test_a_superuser_needs_an_address_and_a_good_password(database: EmptyableDatabase) -> None:
+    refused = await create_superuser(environment_of(database), email="no-address-4711", password="pw-4711")
+
+    assert_refused_in_a_line(refused, naming="password")
+    assert [line.partition(":")[0] for line in refused.stderr.splitlines()] == ["email", "password"]
+
+
+async def test_bad_settings_are_named_at_once(database: EmptyableDatabase) -> None:
+    bad = {"ALGORITHM": "none-4711", "ACCESS_TOKEN_EXPIRE_MINUTES": "4711", "REGISTRATION_ENABLED": "4711"}
+
+    refused = await create_superuser(environment_of(database) | bad)
+
+    assert_refused_in_a_line(refused, naming="ALGORITHM")
+    names = [line.partition(" ")[0] for line in refused.stderr.splitlines()]
+    assert sorted(names) == ["ACCESS_TOKEN_EXPIRE_MINUTES", "ALGORITHM", "REGISTRATION_ENABLED"]
+
+
+async def test_a_database_that_is_away_is_said_in_a_line() -> None:
+    refused = await create_superuser({"ENVIRONMENT": "local", "AUTH_DATABASE_URL": UNREACHABLE})
+
+    assert_refused_in_a_line(refused, naming="database")
+
+
+async def test_a_database_that_is_away_at_a_migration_is_said_in_a_line() -> None:
+    refused = await run("migrate", environment={"ENVIRONMENT": "local", "AUTH_DATABASE_URL": UNREACHABLE})
+
+    assert_refused_in_a_line(refused, naming="database")

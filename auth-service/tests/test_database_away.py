@@ -1,0 +1,225 @@
+"""What clients see while the database is away: 503 within two seconds, and service again as soon as it is back."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from pydantic import SecretStr
+from sqlalchemy.engine import make_url
+
+from auth_service.core.config import Settings
+from auth_service.schemas.users import UserWithToken
+from auth_service.services.signing_keys import SigningKeys
+from service_chassis.database import Database
+from service_chassis.testing.clients import running_client
+from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.issuer import TokenIssuer
+
+JWKS = "/.well-known/jwks.json"
+ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
+NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
+
+
+class Door:
+    """A way to the database that can be shut, so that nobody is let in, and held, so that nobody is answered."""
+
+    def __init__(self, url: SecretStr) -> None:
+        self._url = make_url(url.get_secret_value())
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._copying: set[asyncio.Future[tuple[None, None]]] = set()
+        self._flowing = asyncio.Event()
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        return self._url.set(host="127.0.0.1", port=self.port).render_as_string(hide_password=False)
+
+    async def open(self) -> None:
+        self._flowing.set()
+        if self._server is None:
+            self._server = await asyncio.start_server(self._let_through, "127.0.0.1", self.port)
+            self.port = self._server.sockets[0].getsockname()[1]
+
+    def hold(self) -> None:
+        self._flowing.clear()
+
+    async def shut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+            self._server = None
+        for writer in self._writers:
+            writer.transport.abort()
+        self._flowing.set()
+        await asyncio.gather(*self._copying)
+
+    async def _let_through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers.add(writer)
+        inner_reader, inner_writer = await asyncio.open_connection(self._url.host, self._url.port)
+        self._writers.add(inner_writer)
+        copying = asyncio.gather(self._copy(reader, inner_writer), self._copy(inner_reader, writer))
+        self._copying.add(copying)
+        await copying
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with contextlib.suppress(ConnectionError):
+            while data := await reader.read(65536):
+                await self._flowing.wait()
+                writer.write(data)
+        writer.close()
+
+
+@pytest.fixture
+async def door(database: EmptyableDatabase) -> AsyncIterator[Door]:
+    door = Door(database.url)
+    await door.open()
+    yield door
+    await door.shut()
+
+
+async def answer_within_two_seconds(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:
+    started_at = time.monotonic()
+    response = await client.send(request)
+    assert time.monotonic() - started_at < 2
+    return response
+
+
+def request_for(client: httpx.AsyncClient, route: str) -> httpx.Request:
+    refresh_token = {"refresh_token": "A" * 43}
+    match route:
+        case "key set":
+            return client.build_request("GET", JWKS)
+        case "me":
+            headers = {"Authorization": f"Bearer {TokenIssuer().token()}"}
+            return client.build_request("GET", "/api/v1/users/me", headers=headers)
+        case "register":
+            return client.build_request("POST", "/api/v1/auth/register", json=ADA)
+        case "login":
+            form = {"username": ADA["email"], "password": ADA["password"]}
+            return client.build_request("POST", "/api/v1/auth/login", data=form)
+        case _:
+            return client.build_request("POST", f"/api/v1/auth/{route}", json=refresh_token)
+
+
+async def request_of_a_user(client: httpx.AsyncClient) -> httpx.Request:
+    registered = await client.post("/api/v1/auth/register", json=ADA)
+    user = UserWithToken.model_validate_json(registered.content)
+    headers = {"Authorization": f"Bearer {user.token.access_token}"}
+    return client.build_request("GET", "/api/v1/users/me", headers=headers)
+
+
+def assert_unavailable(response: httpx.Response) -> None:
+    assert response.status_code == 503
+    assert int(response.headers["Retry-After"]) > 0
+    if response.request.url.path.endswith("/login"):
+        assert set(response.json()) == {"error", "error_description"}
+        assert response.json()["error"] == "database_unavailable"
+        assert response.headers["Cache-Control"] == "no-store"
+    else:
+        assert response.headers["Content-Type"] == "application/problem+json"
+        assert response.json()["code"] == "database_unavailable"
+
+
+@pytest.mark.parametrize("route", ["key set", "me", "register", "login", "refresh", "logout"])
+async def test_a_database_that_refuses_connections_is_a_503(new_app: Callable[..., FastAPI], route: str) -> None:
+    async with running_client(new_app(database_url=NOWHERE)) as client:
+        response = await answer_within_two_seconds(client, request_for(client, route))
+
+    assert_unavailable(response)
+
+
+async def test_a_database_that_never_answers_is_a_503_for_everybody(
+    new_app: Callable[..., FastAPI], door: Door
+) -> None:
+    door.hold()
+
+    async with running_client(new_app(database_url=door.url)) as client:
+        requests = [request_for(client, route) for route in ("key set", "me", "login", "refresh", "logout") * 4]
+        responses = await asyncio.gather(*(answer_within_two_seconds(client, request) for request in requests))
+
+    for response in responses:
+        assert_unavailable(response)
+
+
+async def test_the_process_lives_and_is_not_ready(new_app: Callable[..., FastAPI]) -> None:
+    async with running_client(new_app(database_url=NOWHERE)) as client:
+        live, ready, summary = [await client.get(f"/health{path}") for path in ("/live", "/ready", "")]
+
+    assert (live.status_code, ready.status_code, summary.status_code) == (200, 503, 503)
+    assert ready.json()["checks"] == {"database": "unavailable"}
+
+
+async def test_with_its_database_the_process_is_ready(client: httpx.AsyncClient) -> None:
+    response = await client.get("/health/ready")
+
+    assert (response.status_code, response.json()["status"]) == (200, "ok")
+
+
+async def test_service_returns_with_the_database(new_app: Callable[..., FastAPI], door: Door) -> None:
+    async with running_client(new_app(database_url=door.url)) as client:
+        me = await request_of_a_user(client)
+        await door.shut()
+
+        away = await answer_within_two_seconds(client, me)
+        await door.open()
+        back = await answer_within_two_seconds(client, me)
+
+    assert_unavailable(away)
+    assert back.status_code == 200
+
+
+async def test_service_returns_with_a_database_that_stood_still(new_app: Callable[..., FastAPI], door: Door) -> None:
+    async with running_client(new_app(database_url=door.url)) as client:
+        me = await request_of_a_user(client)
+        door.hold()
+
+        away = await answer_within_two_seconds(client, me)
+        await door.open()
+        back = await answer_within_two_seconds(client, me)
+
+    assert_unavailable(away)
+    assert back.status_code == 200
+
+
+async def test_the_key_set_is_published_on(new_app: Callable[..., FastAPI], door: Door) -> None:
+    async with running_client(new_app(database_url=door.url)) as client:
+        before = await client.get(JWKS)
+        await door.shut()
+
+        response = await client.get(JWKS)
+
+    assert response.content == before.content
+
+
+async def test_nobody_waits_for_keys_to_be_reloaded(new_app: Callable[..., FastAPI], door: Door) -> None:
+    new_app()
+    settings = Settings(environment="local", database_url=SecretStr(door.url))
+    database = Database(settings)
+    keys = SigningKeys(database=database, settings=settings, reload_seconds=0.0)
+    key_set = await keys.key_set()
+    door.hold()
+
+    started_at = time.monotonic()
+    answers = await asyncio.gather(*(keys.key_set() for _ in range(20)))
+
+    assert time.monotonic() - started_at < 0.8
+    assert answers == [key_set] * 20
+    await database.close()
+
+
+async def test_keys_serve_on_after_a_failed_reload(new_app: Callable[..., FastAPI], door: Door) -> None:
+    new_app()
+    settings = Settings(environment="local", database_url=SecretStr(door.url))
+    database = Database(settings)
+    keys = SigningKeys(database=database, settings=settings, reload_seconds=0.0)
+    key_set = await keys.key_set()
+    await door.shut()
+
+    answers = [await keys.key_set() for _ in range(3)]
+
+    assert answers == [key_set] * 3
+    await database.close()

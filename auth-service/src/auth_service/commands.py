@@ -6,25 +6,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 
-from auth_service.api.dependencies import (
-    Resources,
-    get_auth_service,
-    get_signing_key,
-    get_token_service,
-    get_users,
-)
 from auth_service.core.config import Settings
-from auth_service.errors import EmailAlreadyRegisteredError
-from auth_service.main import create_app
-from auth_service.schemas.users import UserCreate
 from service_chassis.command_line import new_command_line, run
-from service_chassis.errors import ServiceError
 from service_chassis.logs import configure_logging
 from service_chassis.settings import load_settings
 
-commands = new_command_line(package_directory=Path(__file__).parent, settings_class=Settings, create_app=create_app)
+commands = new_command_line(Path(__file__).parent, Settings)
 
 
 @commands.command()
@@ -37,26 +25,26 @@ def create_superuser(
     """
     settings = load_settings(Settings)
     configure_logging(settings)
-    try:
-        new_user = UserCreate(email=email, password=sys.stdin.readline().rstrip("\n"), full_name="Administrator")
-    except ValidationError as error:
-        sys.exit("\n".join(f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors(include_input=False)))
-    asyncio.run(_create_superuser(settings, new_user))
+    asyncio.run(_create_superuser(settings, email=email, password=sys.stdin.readline().rstrip("\n")))
 
 
-async def _create_superuser(settings: Settings, new_user: UserCreate) -> None:
+async def _create_superuser(settings: Settings, *, email: str, password: str) -> None:
+    from pydantic import ValidationError
+
+    from auth_service.api.dependencies import Resources, get_user_service, get_users
+    from auth_service.errors import EmailAlreadyRegisteredError
+    from auth_service.schemas.users import UserCreate
+
     resources = Resources(settings)
     try:
-        signing_key = await get_signing_key(resources)
+        new_user = UserCreate.model_validate({"email": email, "password": password, "full_name": "Administrator"})
         async with resources.database.session() as session:
-            users = get_users(session)
-            tokens = get_token_service(resources, session, users, signing_key)
-            await get_auth_service(resources, session, users, tokens).create_user(new_user, is_superuser=True)
+            await get_user_service(get_users(session), resources).create(new_user, is_superuser=True)
         typer.echo(f"Created the superuser {new_user.email}.")
     except EmailAlreadyRegisteredError:
-        typer.echo(f"The account {new_user.email} exists; nothing was changed.")
-    except ServiceError as error:
-        sys.exit(error.detail)
+        typer.echo(f"The account {email} exists; nothing was changed.")
+    except ValidationError as error:
+        sys.exit("\n".join(f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors(include_input=False)))
     finally:
         await resources.close()
 

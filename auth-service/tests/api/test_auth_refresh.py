@@ -56,11 +56,12 @@ async def test_a_refreshed_session_is_the_same_session(
 
 
 async def test_parallel_refreshes_leave_one_lineage(
-    client: httpx.AsyncClient, new_user: NewUser, stored: asyncpg.Connection
+    new_app: Callable[..., FastAPI], new_user: NewUser, stored: asyncpg.Connection
 ) -> None:
     user = await new_user()
 
-    responses = await asyncio.gather(*(refresh(client, user.token.refresh_token) for _ in range(20)))
+    async with running_client(new_app(database_pool_size=20)) as client:
+        responses = await asyncio.gather(*(refresh(client, user.token.refresh_token) for _ in range(20)))
 
     assert [response.status_code for response in responses] == [200] * 20
     [successor] = {response.json()["refresh_token"] for response in responses}

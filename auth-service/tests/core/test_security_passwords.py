@@ -157,7 +157,7 @@ async def test_the_place_of_a_client_that_hung_up_comes_back() -> None:
         task.cancel()
 
     # The thread finishes what it is doing, and only then is its place free.
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not await two_more_fit(hashing):
             pass
 

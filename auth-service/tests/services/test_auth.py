@@ -30,7 +30,7 @@ class GatedHashing(PasswordHashing):
         return await super().verify(password, hashed_password)
 
     async def wait_for_arrivals(self, count: int) -> None:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             for _ in range(count):
                 await self.arrived.acquire()
 

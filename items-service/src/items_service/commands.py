@@ -7,14 +7,11 @@ from typing import Annotated
 import typer
 
 from items_service.core.config import Settings
-from items_service.main import create_app
-from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
 from service_chassis.command_line import new_command_line, run
-from service_chassis.database import Database
 from service_chassis.logs import configure_logging
 from service_chassis.settings import load_settings
 
-commands = new_command_line(package_directory=Path(__file__).parent, settings_class=Settings, create_app=create_app)
+commands = new_command_line(Path(__file__).parent, Settings)
 
 
 @commands.command()
@@ -30,6 +27,9 @@ def prune(
 
 
 async def _prune(settings: Settings, *, dry_run: bool) -> int:
+    from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
+    from service_chassis.database import Database
+
     database = Database(settings)
     try:
         async with database.session() as session:

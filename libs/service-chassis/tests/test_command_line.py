@@ -13,13 +13,11 @@ SERVICE = '''
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import ClassVar
 
 from fastapi import FastAPI
 
 from service_chassis.application import new_application
-from service_chassis.command_line import new_command_line, run
 from service_chassis.settings import ServiceSettings
 
 
@@ -36,9 +34,16 @@ async def lifespan(_: FastAPI) -> AsyncIterator[None]:
 def create_app(settings: Settings) -> FastAPI:
     return new_application(settings, openapi_path="/trial/openapi.json", lifespan=lifespan)
 
+'''
+MAIN = '''
+"""The command line of the service."""
 
-package = Path(__file__).parent
-run(new_command_line(package_directory=package, settings_class=Settings, create_app=create_app))
+from pathlib import Path
+
+from service_chassis.command_line import new_command_line, run
+from trial_service.main import Settings
+
+run(new_command_line(Path(__file__).parent, Settings))
 '''
 INI = """
 [alembic]
@@ -52,7 +57,8 @@ def service(tmp_path: Path) -> Path:
     """The package of a service, in the folders that a service has."""
     package = tmp_path / "trial-service" / "src" / "trial_service"
     package.mkdir(parents=True)
-    (package / "__main__.py").write_text(SERVICE, encoding="utf-8")
+    (package / "main.py").write_text(SERVICE, encoding="utf-8")
+    (package / "__main__.py").write_text(MAIN, encoding="utf-8")
     migrations = tmp_path / "trial-service" / "migrations"
     (migrations / "versions").mkdir(parents=True)
     (migrations / "env.py").write_text('print("migrated")', encoding="utf-8")

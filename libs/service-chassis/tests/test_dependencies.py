@@ -8,8 +8,10 @@ from fastapi import APIRouter, FastAPI, Security
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from service_chassis.access_tokens import AccessToken, TokenAuthenticator, TokenVerifier, parse_key_set
-from service_chassis.access_tokens.keys import VerificationKey
+from service_chassis.access_tokens.authentication import TokenAuthenticator
+from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
+from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token, install_dependencies
 from service_chassis.settings import ServiceSettings

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI
 
-from service_chassis.access_tokens import BearerToken
+from service_chassis.access_tokens.authentication import BearerToken
 
 NewApp = Callable[..., FastAPI]
 

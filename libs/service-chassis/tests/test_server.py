@@ -20,15 +20,13 @@ from typing import ClassVar
 from service_chassis.command_line import new_command_line, run
 from service_chassis.settings import ServiceSettings
 
-from trial_service.main import create_app
-
 
 class Settings(ServiceSettings):
     service_prefix: ClassVar[str] = "TRIAL_"
     project_name: str = "trial-service"
 
 
-run(new_command_line(package_directory=Path(__file__).parent, settings_class=Settings, create_app=create_app))
+run(new_command_line(Path(__file__).parent, Settings))
 """
 APPLICATION = """
 import asyncio

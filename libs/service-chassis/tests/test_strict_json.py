@@ -1,9 +1,9 @@
 from collections.abc import AsyncIterator, Callable
-from typing import Annotated, Any
+from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Form
+from fastapi import APIRouter, FastAPI
 from pydantic import Field
 
 from service_chassis.strict_json import StrictModel, StrictRoute, Text
@@ -29,11 +29,6 @@ async def create(thing: Thing) -> Thing:
 @router.post("/optional")
 async def create_perhaps(thing: Thing | None = None) -> Thing | None:
     return thing
-
-
-@router.post("/form")
-async def create_from_form(title: Annotated[str, Form()]) -> str:
-    return title
 
 
 @router.delete("")
@@ -148,12 +143,6 @@ async def test_no_body_needs_no_declaration(client: httpx.AsyncClient) -> None:
 
     assert missing.status_code == 422
     assert (optional.status_code, optional.json()) == (200, None)
-
-
-async def test_a_route_that_takes_a_form_still_does(client: httpx.AsyncClient) -> None:
-    answer = await client.post("/api/v1/things/form", data={"title": "a"})
-
-    assert answer.json() == "a"
 
 
 async def test_a_route_without_a_body_does_not_judge_one(client: httpx.AsyncClient) -> None:

@@ -17,7 +17,9 @@ from auth_service.services.auth import AuthService
 from auth_service.services.signing_keys import SigningKeys
 from auth_service.services.tokens import TokenService
 from auth_service.services.users import UserService
-from service_chassis.access_tokens import AccessToken, TokenAuthenticator, TokenVerifier
+from service_chassis.access_tokens.authentication import TokenAuthenticator
+from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.errors import InvalidTokenError
@@ -59,6 +61,14 @@ def get_users(session: SessionDep) -> UserRepository:
 UsersDep = Annotated[UserRepository, Depends(get_users)]
 
 
+def get_user_service(users: UsersDep, resources: ResourcesDep) -> UserService:
+    """Build what creates and changes accounts."""
+    return UserService(users=users, password_hashing=resources.password_hashing)
+
+
+UserServiceDep = Annotated[UserService, Depends(get_user_service)]
+
+
 async def get_signing_key(resources: ResourcesDep) -> SigningKeyPair:
     """Return the key to sign with, loaded before the request's transaction: each load takes a connection of its own."""
     return await resources.signing_keys.signing_key()
@@ -85,11 +95,16 @@ TokenServiceDep = Annotated[TokenService, Depends(get_token_service)]
 
 
 def get_auth_service(
-    resources: ResourcesDep, session: SessionDep, users: UsersDep, tokens: TokenServiceDep
+    resources: ResourcesDep,
+    session: SessionDep,
+    users: UsersDep,
+    user_service: UserServiceDep,
+    tokens: TokenServiceDep,
 ) -> AuthService:
     """Build what registers people and logs them in."""
     return AuthService(
         users=users,
+        user_service=user_service,
         tokens=tokens,
         password_hashing=resources.password_hashing,
         settings=resources.settings,
@@ -100,14 +115,6 @@ def get_auth_service(
 AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
 
 LoginFormDep = Annotated[LoginForm, Depends(strict_form(LoginForm))]
-
-
-def get_user_service(users: UsersDep) -> UserService:
-    """Build what people do with their own account."""
-    return UserService(users=users)
-
-
-UserServiceDep = Annotated[UserService, Depends(get_user_service)]
 
 
 async def get_current_user(access_token: Annotated[AccessToken, Depends(get_access_token)], users: UsersDep) -> User:

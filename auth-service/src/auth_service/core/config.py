@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
-from service_chassis.access_tokens import MAXIMUM_ACCESS_TOKEN_LIFETIME
+from service_chassis.access_tokens.claims import MAXIMUM_ACCESS_TOKEN_LIFETIME
 from service_chassis.settings import ServiceSettings
 
 _MAXIMUM_TOKEN_MINUTES = MAXIMUM_ACCESS_TOKEN_LIFETIME // timedelta(minutes=1)

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 
 from auth_service.core.config import Settings
 from auth_service.core.security import PasswordHashing, needs_rehash
-from auth_service.errors import EmailAlreadyRegisteredError, InvalidCredentialsError, RegistrationDisabledError
+from auth_service.errors import InvalidCredentialsError, RegistrationDisabledError
 from auth_service.models import User
 from auth_service.repositories.users import UserRepository
 from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserCreate, find_email_spelling
 from auth_service.services.tokens import TokenService
+from auth_service.services.users import UserService
 
 
 class AuthService:
@@ -19,12 +20,14 @@ class AuthService:
         self,
         *,
         users: UserRepository,
+        user_service: UserService,
         tokens: TokenService,
         password_hashing: PasswordHashing,
         settings: Settings,
         commit: Callable[[], Awaitable[None]],
     ) -> None:
         self._users = users
+        self._user_service = user_service
         self._tokens = tokens
         self._password_hashing = password_hashing
         self._settings = settings
@@ -40,26 +43,8 @@ class AuthService:
         """
         if not self._settings.registration_enabled:
             raise RegistrationDisabledError
-        user = await self.create_user(new_user)
+        user = await self._user_service.create(new_user)
         return user, await self._tokens.begin_session(user)
-
-    async def create_user(self, new_user: UserCreate, *, is_superuser: bool = False) -> User:
-        """Create an account.
-
-        Raises:
-            EmailAlreadyRegisteredError: the address is taken.
-            PasswordHashingBusyError: too many passwords wait to be hashed.
-        """
-        hashed_password = await self._password_hashing.hash(new_user.password.get_secret_value())
-        user = await self._users.add(
-            email=new_user.email,
-            hashed_password=hashed_password,
-            full_name=new_user.full_name,
-            is_superuser=is_superuser,
-        )
-        if user is None:
-            raise EmailAlreadyRegisteredError
-        return user
 
     async def log_in(self, *, username: str, password: str) -> TokenPair:
         """Begin a session for who knows the password; every refusal looks and lasts the same.

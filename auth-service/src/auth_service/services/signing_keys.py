@@ -1,6 +1,7 @@
 """The keys that access tokens are signed with, shared by all replicas through the database."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from auth_service.core.config import Settings
 from auth_service.core.security import SigningKeyPair, WrongKeyError, seal, unseal
 from auth_service.models import SigningKey
 from auth_service.repositories.signing_keys import SigningKeyRepository
-from service_chassis.access_tokens import VerificationKey, parse_key_set
+from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
 from service_chassis.database import Database
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.key_derivation import derive_key
@@ -52,29 +53,34 @@ class SigningKeys:
 
     async def signing_key(self) -> SigningKeyPair:
         """Return the key to sign with now."""
-        return (await self._keys(self._reload_seconds)).signing_key
+        return (await self._keys()).signing_key
 
     async def key_set(self) -> bytes:
         """Return the published JSON Web Key Set."""
-        return (await self._keys(self._reload_seconds)).key_set
+        return (await self._keys()).key_set
 
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
         """Return the verification keys; an unknown id is looked for in the database first."""
-        keys = await self._keys(self._reload_seconds)
-        if key_id not in keys.verification_keys:
-            keys = await self._keys(UNKNOWN_KEY_COOLDOWN_SECONDS)
+        keys = await self._keys()
+        if key_id not in keys.verification_keys and not keys.is_younger_than(UNKNOWN_KEY_COOLDOWN_SECONDS):
+            keys = await self._join_reload()
         return keys.verification_keys
 
-    async def _keys(self, maximum_age_seconds: float) -> _LoadedKeys:
-        if self._loaded is not None and self._loaded.is_younger_than(maximum_age_seconds):
-            return self._loaded
+    async def _keys(self) -> _LoadedKeys:
+        loaded = self._loaded
+        if loaded is None:
+            return await self._join_reload()
+        if loaded.is_younger_than(self._reload_seconds):
+            return loaded
+        with contextlib.suppress(TimeoutError):
+            return await asyncio.wait_for(self._join_reload(), RELOAD_PATIENCE_SECONDS)
+        return loaded
+
+    async def _join_reload(self) -> _LoadedKeys:
         if self._reloading is None or self._reloading.done():
             self._reloading = asyncio.create_task(self._reload())
-        if self._loaded is None:
-            # Many wait for one load, so a client that hangs up must not cancel it.
-            return await asyncio.shield(self._reloading)
-        await asyncio.wait({self._reloading}, timeout=RELOAD_PATIENCE_SECONDS)
-        return self._reloading.result() if self._reloading.done() else self._loaded
+        # Many wait for one reload, so a client that hangs up must not cancel it.
+        return await asyncio.shield(self._reloading)
 
     async def _reload(self) -> _LoadedKeys:
         try:

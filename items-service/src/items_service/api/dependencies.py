@@ -10,7 +10,10 @@ from items_service.repositories.items import ItemRepository
 from items_service.services.idempotency import IdempotencyService
 from items_service.services.items import ItemService
 from items_service.services.trusted_keys import KeptKeySet
-from service_chassis.access_tokens import AccessToken, RemoteKeys, TokenAuthenticator, TokenVerifier
+from service_chassis.access_tokens.authentication import TokenAuthenticator
+from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.access_tokens.remote_keys import RemoteKeys
+from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.pagination import CursorSigner

@@ -9,7 +9,7 @@ from items_service.errors import ForeignOwnerError, ItemNotFoundError, StaleItem
 from items_service.models import Item
 from items_service.repositories.items import ItemRepository, Position
 from items_service.schemas.items import ItemCreate, ItemQuery, ItemUpdate
-from service_chassis.access_tokens import AccessToken
+from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.pagination import CursorSigner
 
 

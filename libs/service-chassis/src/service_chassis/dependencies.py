@@ -8,7 +8,8 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.security import SecurityScopes
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service_chassis.access_tokens import AccessToken, BearerToken, TokenAuthenticator
+from service_chassis.access_tokens.authentication import BearerToken, TokenAuthenticator
+from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.database import Database
 from service_chassis.errors import InsufficientScopeError
 

@@ -7,7 +7,11 @@ from typing import TYPE_CHECKING
 from alembic import command, context
 from alembic.config import Config
 from sqlalchemy import Connection, MetaData, pool, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
+
+from service_chassis.database import is_unavailable
+from service_chassis.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
     from pydantic import SecretStr
@@ -18,8 +22,17 @@ _MIGRATION_LOCK = 0x74616E64656D
 
 
 def upgrade_to_head(service_directory: Path) -> None:
-    """Bring the database of the service whose `alembic.ini` lies in that directory to the newest schema."""
-    command.upgrade(Config(service_directory / "alembic.ini"), "head")
+    """Bring the database of the service whose `alembic.ini` lies in that directory to the newest schema.
+
+    Raises:
+        DatabaseUnavailableError: the database does not answer; nothing was changed.
+    """
+    try:
+        command.upgrade(Config(service_directory / "alembic.ini"), "head")
+    except (DBAPIError, OSError) as error:
+        if is_unavailable(error):
+            raise DatabaseUnavailableError from error
+        raise
 
 
 def run_migrations(metadata: MetaData, database_url: "SecretStr") -> None:

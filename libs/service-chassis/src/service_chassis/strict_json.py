@@ -6,7 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import Request
 from fastapi.exceptions import HTTPException
-from fastapi.params import Form
 from fastapi.routing import APIRoute
 from pydantic import AfterValidator, BaseModel, ConfigDict
 from pydantic_core import PydanticCustomError, from_json
@@ -45,7 +44,7 @@ class StrictRoute(APIRoute):
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the framework's handler of this route."""
         handle = super().get_route_handler()
-        takes_json = self.body_field is not None and not isinstance(self.body_field.field_info, Form)
+        takes_json = self.body_field is not None
 
         async def handle_strictly(request: Request) -> Response:
             request = _StrictRequest(request.scope, request.receive)

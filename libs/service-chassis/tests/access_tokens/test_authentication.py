@@ -6,13 +6,9 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
-from service_chassis.access_tokens import (
-    BearerToken,
-    TokenAuthenticator,
-    TokenVerifier,
-    VerificationKey,
-    parse_key_set,
-)
+from service_chassis.access_tokens.authentication import BearerToken, TokenAuthenticator
+from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
+from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.errors import InvalidTokenError, VerificationKeysUnavailableError
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.issuer import AUDIENCE, ISSUER, TokenIssuer

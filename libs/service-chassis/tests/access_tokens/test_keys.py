@@ -5,8 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
-from service_chassis.access_tokens import VerificationKey, parse_key_set
-from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, MAXIMUM_KEYS
+from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, MAXIMUM_KEYS, VerificationKey, parse_key_set
 
 Jwk = dict[str, Any]
 

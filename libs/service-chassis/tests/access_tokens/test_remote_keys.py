@@ -7,8 +7,8 @@ from uuid import uuid4
 
 import pytest
 
-from service_chassis.access_tokens import RemoteKeys
 from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES
+from service_chassis.access_tokens.remote_keys import RemoteKeys
 from service_chassis.errors import VerificationKeysUnavailableError
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.servers import LOOPBACK

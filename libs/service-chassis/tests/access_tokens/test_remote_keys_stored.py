@@ -7,8 +7,7 @@ from typing import Any
 
 import pytest
 
-from service_chassis.access_tokens import RemoteKeys
-from service_chassis.access_tokens.remote_keys import KeySetStore
+from service_chassis.access_tokens.remote_keys import KeySetStore, RemoteKeys
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer

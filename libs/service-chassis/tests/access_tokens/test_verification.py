@@ -6,7 +6,9 @@ from uuid import UUID
 
 import pytest
 
-from service_chassis.access_tokens import AccessToken, TokenVerifier, parse_key_set
+from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.access_tokens.keys import parse_key_set
+from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.errors import InvalidTokenError
 from service_chassis.testing.issuer import AUDIENCE, ISSUER, TokenIssuer
 

@@ -13,8 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
-from service_chassis.access_tokens import AccessToken, TokenVerifier, parse_key_set
-from service_chassis.access_tokens.verification import unverified_key_id
+from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.access_tokens.keys import parse_key_set
+from service_chassis.access_tokens.verification import TokenVerifier, unverified_key_id
 from service_chassis.base64url import decode_base64url, encode_base64url
 from service_chassis.errors import InvalidTokenError
 from service_chassis.testing.issuer import AUDIENCE, ISSUER, TokenIssuer

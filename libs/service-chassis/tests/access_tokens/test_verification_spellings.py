@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 
-from service_chassis.access_tokens import AccessToken, TokenVerifier, parse_key_set
-from service_chassis.access_tokens.verification import MAXIMUM_TOKEN_CHARACTERS, unverified_key_id
+from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.access_tokens.keys import parse_key_set
+from service_chassis.access_tokens.verification import MAXIMUM_TOKEN_CHARACTERS, TokenVerifier, unverified_key_id
 from service_chassis.base64url import decode_base64url, encode_base64url
 from service_chassis.errors import InvalidTokenError
 from service_chassis.testing.issuer import AUDIENCE, ISSUER, TokenIssuer

@@ -8,6 +8,7 @@ import threading
 import unicodedata
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TypeVar
 
 from passlib.context import CryptContext
@@ -59,7 +60,7 @@ class PasswordHashing:
         self._executor = ThreadPoolExecutor(threads, "password-hashing", initializer=_lower_priority)
         self._places = threading.BoundedSemaphore(threads + queue_length)
         # Verified for unknown users, so that their logins cost what everybody's cost.
-        self._decoy = get_password_hash(secrets.token_urlsafe())
+        self._decoy = _decoy_hash()
 
     async def hash(self, password: str) -> str:
         """Return the hash of a new password.
@@ -89,6 +90,11 @@ class PasswordHashing:
     def close(self) -> None:
         """End the threads after what they are doing; drop what waits."""
         self._executor.shutdown(cancel_futures=True)
+
+
+@cache
+def _decoy_hash() -> str:
+    return get_password_hash(secrets.token_urlsafe())
 
 
 def _lower_priority() -> None:

@@ -9,8 +9,8 @@ import asyncpg
 from pydantic import SecretStr
 from sqlalchemy.engine import URL
 
-_EVERY_TABLE = """
-SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables
+_DELETE_EVERY_ROW = """
+SELECT string_agg(format('DELETE FROM %I', tablename), '; ') FROM pg_tables
 WHERE schemaname = 'public' AND tablename <> 'alembic_version'
 """
 
@@ -48,8 +48,9 @@ class EmptyableDatabase:
     async def empty(self) -> None:
         """Delete every row of every table."""
         connection = await asyncpg.connect(self.url.get_secret_value())
-        tables = await connection.fetchval(_EVERY_TABLE)
-        await connection.execute(f"TRUNCATE {tables} RESTART IDENTITY CASCADE")
+        # For a few rows this is ten times faster than TRUNCATE; constraints are checked for nobody's sake meanwhile.
+        await connection.execute("SET session_replication_role = replica; SET lock_timeout = '10s'")
+        await connection.execute(await connection.fetchval(_DELETE_EVERY_ROW))
         await connection.close()
 
     async def execute(self, statement: str, *values: object) -> None:

@@ -36,8 +36,8 @@ def _describe_failures(document: dict[str, Any], schemas: dict[str, Any]) -> Non
             responses = operation["responses"]
             if "HTTPValidationError" in str(responses.get("422")):
                 responses["422"] = _INVALID
-            expected = _FOR_EVERY_REQUEST | (_FOR_EVERY_BODY if "requestBody" in operation else {})
-            operation["responses"] = expected | responses
+            takes_json = "application/json" in operation.get("requestBody", {}).get("content", {})
+            operation["responses"] = _FOR_EVERY_REQUEST | (_FOR_EVERY_JSON_BODY if takes_json else {}) | responses
 
 
 def _problem(description: str) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def _problem(description: str) -> dict[str, Any]:
 
 _INVALID = _problem("`invalid_request`: The request has not the form that this endpoint takes.")
 _FOR_EVERY_REQUEST = {"400": _problem("`bad_request`, `malformed_url`: The request is no well-formed HTTP or JSON.")}
-_FOR_EVERY_BODY = {
+_FOR_EVERY_JSON_BODY = {
     "413": _problem("`content_too_large`: The body is larger than anything that this endpoint takes."),
     "415": _problem("`unsupported_media_type`: The body is not declared as what this endpoint takes."),
 }

@@ -6,6 +6,7 @@ from auth_service.api.dependencies import AuthServiceDep, LoginFormDep, TokenSer
 from auth_service.api.oauth2 import OAuth2Route, form_body
 from auth_service.errors import (
     EmailAlreadyRegisteredError,
+    InvalidCredentialsError,
     InvalidRefreshTokenError,
     PasswordHashingBusyError,
     RegistrationDisabledError,
@@ -36,7 +37,12 @@ async def register(new_user: UserCreate, auth: AuthServiceDep) -> UserWithToken:
 @token_router.post(
     "/login",
     openapi_extra=form_body(LoginForm),
-    responses={code: {"model": OAuth2ErrorBody} for code in (400, 401, 413, 503)},
+    responses={
+        400: {"model": OAuth2ErrorBody, "description": "- `invalid_request`: The form is not one.\n"},
+        401: {"model": OAuth2ErrorBody, "description": f"- `invalid_grant`: {InvalidCredentialsError.detail}\n"},
+        413: {"model": OAuth2ErrorBody, "description": "- `invalid_request`: The form is too large.\n"},
+        503: {"model": OAuth2ErrorBody, "description": "- Something that a login needs is away; try again.\n"},
+    },
 )
 async def log_in(form: LoginFormDep, auth: AuthServiceDep) -> TokenPair:
     """Exchange an e-mail address and a password for tokens (OAuth2 password form)."""

@@ -9,19 +9,37 @@ from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
 
-import auth_service
-from auth_service.core.database import SCHEMA_REVISION
+import auth_service.core.database
+import items_service.core.database
 from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.plugin import NewDatabase
 
-ALEMBIC_INI = Path(auth_service.__file__).parents[2] / "alembic.ini"
+SCHEMA_REVISIONS = {
+    "auth": auth_service.core.database.SCHEMA_REVISION,
+    "items": items_service.core.database.SCHEMA_REVISION,
+}
+
+
+@pytest.fixture(params=SCHEMA_REVISIONS)
+def service(request: pytest.FixtureRequest) -> str:
+    name: str = request.param
+    return name
 
 
 @pytest.fixture
-def alembic(unmigrated_database: EmptyableDatabase, monkeypatch: pytest.MonkeyPatch) -> Config:
-    """Configure Alembic for an empty database of its own."""
+def alembic(service: str) -> Config:
+    return Config(Path(__file__).parents[2] / f"{service}-service" / "alembic.ini")
+
+
+@pytest.fixture
+def unmigrated_database(
+    service: str, new_empty_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+) -> EmptyableDatabase:
+    """Give a database of its own, to which the service's settings lead."""
+    database = new_empty_database(f"{service}_unmigrated")
     monkeypatch.setenv("ENVIRONMENT", "local")
-    monkeypatch.setenv("AUTH_DATABASE_URL", unmigrated_database.url.get_secret_value())
-    return Config(ALEMBIC_INI)
+    monkeypatch.setenv(f"{service.upper()}_DATABASE_URL", database.url.get_secret_value())
+    return database
 
 
 def tables_of(database: EmptyableDatabase) -> set[str]:
@@ -34,14 +52,14 @@ def tables_of(database: EmptyableDatabase) -> set[str]:
     return asyncio.run(read())
 
 
-def test_the_newest_migration_is_the_one_that_the_service_asks_for() -> None:
-    script = ScriptDirectory.from_config(Config(ALEMBIC_INI))
+def test_the_newest_migration_is_the_one_that_the_service_asks_for(alembic: Config, service: str) -> None:
+    script = ScriptDirectory.from_config(alembic)
 
-    assert script.get_heads() == [SCHEMA_REVISION]
+    assert script.get_heads() == [SCHEMA_REVISIONS[service]]
 
 
-def test_migrations_are_numbered_in_one_line() -> None:
-    script = ScriptDirectory.from_config(Config(ALEMBIC_INI))
+def test_migrations_are_numbered_in_one_line(alembic: Config) -> None:
+    script = ScriptDirectory.from_config(alembic)
 
     revisions = list(script.walk_revisions())[::-1]
 
@@ -51,6 +69,7 @@ def test_migrations_are_numbered_in_one_line() -> None:
     assert [Path(revision.path).name[:5] for revision in revisions] == [f"{number}_" for number in numbers]
 
 
+@pytest.mark.usefixtures("unmigrated_database")
 def test_the_migrations_make_what_the_models_describe(alembic: Config) -> None:
     command.upgrade(alembic, "head")
 

@@ -100,7 +100,7 @@ class ItemsMachine(RuleBasedStateMachine):
 
 
 def test_the_service_holds_what_a_dictionary_would(settings: Settings, issuer: TokenIssuer) -> None:
-    bounded = hypothesis_settings(max_examples=12, stateful_step_count=12, deadline=None, derandomize=True)
+    bounded = hypothesis_settings(max_examples=8, stateful_step_count=12, deadline=None, derandomize=True)
 
     machine = type("Machine", (ItemsMachine,), {"settings_of_service": settings, "issuer": issuer})
     run_state_machine_as_test(machine, settings=bounded)

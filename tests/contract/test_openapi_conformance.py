@@ -20,7 +20,7 @@ TOO_LARGE = ["413"]
 REFUSED_FOR_WHAT_IT_MEANS = ["400", "412", "422"]
 
 bounded = settings(
-    max_examples=12, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 

@@ -1,14 +1,15 @@
 import random
 import string
 from collections.abc import AsyncIterator, Callable
+from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Query
 from pydantic import SecretStr
 
 from service_chassis.base64url import decode_base64url, encode_base64url
-from service_chassis.pagination import CursorSigner, InvalidCursorError, PageRequest, PageRequestDep
+from service_chassis.pagination import CursorSigner, InvalidCursorError, PageRequest
 from service_chassis.testing.clients import running_client
 
 NewApp = Callable[..., FastAPI]
@@ -112,7 +113,7 @@ async def client(new_app: NewApp) -> AsyncIterator[httpx.AsyncClient]:
     router = APIRouter()
 
     @router.get("/things")
-    async def list_things(page: PageRequestDep) -> PageRequest:
+    async def list_things(page: Annotated[PageRequest, Query()]) -> PageRequest:
         new_signer().verify(page.cursor or new_signer().sign(POSITION, list_name="mine"), list_name="mine")
         return page
 

@@ -3,7 +3,6 @@
 import hashlib
 import hmac
 from collections.abc import Sequence
-from typing import Annotated
 
 from fastapi import Query
 from pydantic import BaseModel, SecretStr
@@ -30,9 +29,6 @@ class PageRequest(BaseModel, extra="forbid"):
 
     limit: int = Query(DEFAULT_PAGE_SIZE, ge=1, le=MAXIMUM_PAGE_SIZE, description="Rows on a page.")
     cursor: str | None = Query(None, max_length=1024, description="`next_cursor` of the page before.")
-
-
-PageRequestDep = Annotated[PageRequest, Query()]
 
 
 class CursorSigner:

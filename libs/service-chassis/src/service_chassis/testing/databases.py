@@ -43,7 +43,7 @@ class EmptyableDatabase:
         prefix = self._package.removesuffix("_service").upper()
         environment = {f"{prefix}_DATABASE_URL": self.url.get_secret_value(), "ENVIRONMENT": "local"}
         command = [sys.executable, "-m", self._package, "migrate"]
-        subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.DEVNULL)  # our own
+        subprocess.run(command, check=True, env=os.environ | environment, stdout=subprocess.DEVNULL)
 
     async def empty(self) -> None:
         """Delete every row of every table."""

@@ -13,6 +13,7 @@ class User(Identified, Timestamped, Base):
     __tablename__ = "users"
 
     email: Mapped[str] = mapped_column(Text, unique=True)
+    email_verified: Mapped[bool] = mapped_column(server_default="false")
     hashed_password: Mapped[str] = mapped_column(Text)
     full_name: Mapped[str] = mapped_column(Text, server_default="")
     is_active: Mapped[bool] = mapped_column(server_default="true")

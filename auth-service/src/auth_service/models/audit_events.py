@@ -1,0 +1,29 @@
+"""The audit trail: who did what to the security of an account, and from where."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import DateTime, Index, Text, func
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from auth_service.models.base import Base
+from service_chassis.tables import Identified
+
+
+class AuditEvent(Identified, Base):
+    """One event; a trigger refuses to change it, and it outlives the account that it tells of."""
+
+    __tablename__ = "audit_events"
+
+    occurred_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), server_default=func.now(), index=True)
+    type: Mapped[str] = mapped_column(Text)
+    user_id: Mapped[UUID | None] = mapped_column()
+    # Who did it, where that is somebody else than the account's owner.
+    actor_id: Mapped[UUID | None] = mapped_column()
+    address: Mapped[str] = mapped_column(Text, server_default="")
+    user_agent: Mapped[str] = mapped_column(Text, server_default="")
+    details: Mapped[dict[str, Any]] = mapped_column(JSONB, server_default="{}")
+
+    __table_args__ = (Index(None, "user_id", "id"),)

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Mapping
+from functools import lru_cache
 
 from pydantic import ValidationError
 
@@ -13,6 +14,8 @@ from service_chassis.errors import InvalidTokenError
 
 MAXIMUM_TOKEN_CHARACTERS = 8 * 1024
 CLOCK_SKEW_SECONDS = 5
+# Of so many tokens the signature is computed once, which is most of what a token costs; only valid ones get in here.
+REMEMBERED_TOKENS = 5_000
 
 _COMPACT_FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
@@ -23,6 +26,9 @@ class TokenVerifier:
     def __init__(self, *, issuer: str, audience: str) -> None:
         self._issuer = issuer
         self._audience = audience
+        # The whole text and the key itself are what is remembered: another spelling is judged anew, and a key that is
+        # no longer published is never asked for.
+        self._signed_claims = lru_cache(REMEMBERED_TOKENS)(_signed_claims)
 
     def verify(self, token: str, keys: Mapping[str, VerificationKey], *, now: float | None = None) -> AccessToken:
         """Return what a valid token says; `now` is in seconds since the epoch, the present by default.
@@ -30,13 +36,10 @@ class TokenVerifier:
         Raises:
             InvalidTokenError: for every token that is not exactly what auth-service issues.
         """
-        header, payload, signature = _decode_parts(token)
-        key = keys.get(_parse_header(header).kid)
-        if key is None or key.algorithm != _parse_header(header).alg:
+        key = keys.get(unverified_key_id(token))
+        if key is None:
             raise InvalidTokenError
-        if not key.verifies(signature, token.rpartition(".")[0].encode()):
-            raise InvalidTokenError
-        claims = _parse_claims(payload)
+        claims = self._signed_claims(token, key)
         self._check(claims, time.time() if now is None else now)
         return claims.to_access_token()
 
@@ -60,6 +63,15 @@ def unverified_key_id(token: str) -> str:
         InvalidTokenError: the token is malformed.
     """
     return _parse_header(_decode_parts(token)[0]).kid
+
+
+def _signed_claims(token: str, key: VerificationKey) -> TokenClaims:
+    header, payload, signature = _decode_parts(token)
+    if _parse_header(header).alg != key.algorithm:
+        raise InvalidTokenError
+    if not key.verifies(signature, token.rpartition(".")[0].encode()):
+        raise InvalidTokenError
+    return _parse_claims(payload)
 
 
 def _decode_parts(token: str) -> tuple[bytes, bytes, bytes]:

@@ -9,6 +9,7 @@ from items_service.api.dependencies import Resources
 from items_service.api.v1.router import router
 from items_service.core.config import Settings
 from items_service.core.database import SCHEMA_REVISION
+from items_service.schemas.items import MAXIMUM_BATCH_BYTES
 from service_chassis.application import new_application
 from service_chassis.dependencies import install_dependencies
 from service_chassis.health import Readiness, install_health
@@ -21,7 +22,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     settings = settings or load_settings(Settings)
     configure_logging(settings)
 
-    app = new_application(settings, openapi_path="/items/openapi.json", lifespan=_lifespan)
+    app = new_application(
+        settings,
+        openapi_path="/items/openapi.json",
+        lifespan=_lifespan,
+        larger_bodies={f"{settings.api_v1_str}/items/batch": MAXIMUM_BATCH_BYTES},
+    )
     app.state.resources = resources = Resources(settings)
 
     install_dependencies(app, database=resources.database, authenticator=resources.authenticator)

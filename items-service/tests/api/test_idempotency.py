@@ -131,25 +131,3 @@ async def test_a_key_that_is_none_is_refused(client: httpx.AsyncClient, key: str
     response = await client.post(ITEMS, json=ITEM, headers=[(b"Idempotency-Key", key.encode())])
 
     assert response.status_code == 422
-
-
-async def test_a_batch_with_one_bad_item_creates_none(client: httpx.AsyncClient) -> None:
-    response = await client.post(f"{ITEMS}/batch", json={"items": [ITEM, {"title": ""}]})
-
-    assert response.status_code == 422
-    assert response.json()["errors"][0]["pointer"] == "/items/1/title"
-    assert await count_items(client) == 0
-
-
-@pytest.mark.parametrize("count", [0, 501])
-async def test_a_batch_holds_one_to_five_hundred_items(client: httpx.AsyncClient, count: int) -> None:
-    response = await client.post(f"{ITEMS}/batch", json={"items": [ITEM] * count})
-
-    assert response.status_code == 422
-
-
-async def test_a_batch_of_five_hundred_is_created_at_once(client: httpx.AsyncClient) -> None:
-    response = await client.post(f"{ITEMS}/batch", json={"items": [ITEM] * 500})
-
-    assert response.status_code == 201
-    assert len({item["id"] for item in response.json()["items"]}) == 500

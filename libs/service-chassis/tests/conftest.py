@@ -64,9 +64,15 @@ def new_app(new_settings: Callable[..., ServiceSettings]) -> Callable[..., FastA
     def build(
         *routers: APIRouter,
         lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] = lifespan,
+        larger_bodies: dict[str, int] | None = None,
         **values: Any,  # whatever the settings take
     ) -> FastAPI:
-        app = new_application(new_settings(**values), openapi_path="/trial/openapi.json", lifespan=lifespan)
+        app = new_application(
+            new_settings(**values),
+            openapi_path="/trial/openapi.json",
+            lifespan=lifespan,
+            larger_bodies=larger_bodies,
+        )
         for router in routers:
             app.include_router(router, prefix="/api/v1")
         return app

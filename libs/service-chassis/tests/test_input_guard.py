@@ -17,6 +17,11 @@ async def measure(request: Request) -> int:
     return len(await request.body())
 
 
+@router.post("/large")
+async def measure_large(request: Request) -> int:
+    return len(await request.body())
+
+
 @router.get("/{name}")
 async def read(name: str, q: str = "") -> list[str]:
     return [name, q]
@@ -24,7 +29,7 @@ async def read(name: str, q: str = "") -> list[str]:
 
 @pytest.fixture
 async def client(new_app: NewApp) -> AsyncIterator[httpx.AsyncClient]:
-    async with running_client(new_app(router)) as client:
+    async with running_client(new_app(router, larger_bodies={"/api/v1/things/large": 100_000})) as client:
         yield client
 
 
@@ -151,6 +156,18 @@ async def test_a_body_has_at_most_64_kb(client: httpx.AsyncClient, declared: boo
 
     assert (fitting.status_code, fitting.json()) == (200, 65_536)
     assert (too_large.status_code, too_large.json()["code"]) == (413, "content_too_large")
+
+
+@pytest.mark.parametrize("declared", [True, False])
+async def test_a_path_may_take_larger_bodies(client: httpx.AsyncClient, declared: bool) -> None:  # a case
+    def content(size: int) -> bytes | AsyncIterator[bytes]:
+        return b"a" * size if declared else in_chunks(size)
+
+    fitting = await client.post("/api/v1/things/large", content=content(100_000))
+    too_large = await client.post("/api/v1/things/large", content=content(100_001))
+
+    assert (fitting.status_code, fitting.json()) == (200, 100_000)
+    assert (too_large.status_code, too_large.json()["detail"]) == (413, "The body exceeds 100000 bytes.")
 
 
 @pytest.mark.parametrize("path", ["/api/v1/things/a", "/nowhere"])

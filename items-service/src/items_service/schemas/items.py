@@ -10,6 +10,8 @@ from service_chassis.pagination import PageRequest
 from service_chassis.strict_json import StrictModel, Text
 
 MAXIMUM_BATCH_ITEMS = 500
+# So many titles of 200 characters fit in, however they are escaped; descriptions share what is left.
+MAXIMUM_BATCH_BYTES = 2 * 1024 * 1024
 
 ItemSort = Literal["created_at", "-created_at", "updated_at", "-updated_at", "title", "-title"]
 Title = Annotated[Text, StringConstraints(min_length=1, max_length=200)]

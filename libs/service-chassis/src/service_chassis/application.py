@@ -1,6 +1,6 @@
 """Assembles what every service's application has, in the order in which a request meets it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -20,8 +20,13 @@ from service_chassis.settings import ServiceSettings
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
-def new_application(settings: ServiceSettings, *, openapi_path: str, lifespan: Lifespan) -> FastAPI:
-    """Return an application without routes that answers every failure in the common form."""
+def new_application(
+    settings: ServiceSettings, *, openapi_path: str, lifespan: Lifespan, larger_bodies: Mapping[str, int] | None = None
+) -> FastAPI:
+    """Return an application without routes that answers every failure in the common form.
+
+    `larger_bodies` says, by path, how many bytes a body may have where 64 kB are too few.
+    """
     app = FastAPI(
         title=settings.project_name,
         version=settings.version,
@@ -36,7 +41,7 @@ def new_application(settings: ServiceSettings, *, openapi_path: str, lifespan: L
             Middleware(HangUpMiddleware),
             Middleware(SecurityHeadersMiddleware),
             *_cors(settings),
-            Middleware(InputGuardMiddleware),
+            Middleware(InputGuardMiddleware, larger_bodies=larger_bodies or {}),
             Middleware(UnhandledErrorMiddleware),
         ],
     )

@@ -9,6 +9,8 @@ from fastapi import HTTPException, Request
 from service_chassis.problem_details import problem_response
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 MAXIMUM_BODY_BYTES = 64 * 1024
@@ -18,8 +20,6 @@ MAXIMUM_TARGET_BYTES = 8 * 1024
 _SINGLE_HEADERS = frozenset({b"content-length", b"content-type", b"host"})
 # An encoded slash is a path separator to some proxies and a character to others, so a route guard can be walked around.
 _REFUSED_IN_PATH = (b"%2f", b"%5c", b"\\")
-_BODY_TOO_LARGE = f"The body exceeds {MAXIMUM_BODY_BYTES} bytes."
-
 
 Refusal = tuple[HTTPStatus, str, str]
 
@@ -27,18 +27,25 @@ Refusal = tuple[HTTPStatus, str, str]
 class InputGuardMiddleware:
     """Bounds headers, target and body, and refuses what is not text: NUL, invalid UTF-8, encoded slashes.
 
+    `larger_bodies` names the paths whose bodies may have another number of bytes than everybody's 64 kB.
+
     What stands in the body is judged by `StrictRoute` and `StrictModel`. The framework's own `max_body_size` works
     outside of every middleware: its refusals have no request id, no access line and another format.
     """
 
-    def __init__(self, app: "ASGIApp") -> None:
+    def __init__(self, app: "ASGIApp", *, larger_bodies: "Mapping[str, int]") -> None:
         self._app = app
+        self._larger_bodies = larger_bodies
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Answer a refusal, or pass the request on."""
-        refusal = (_judge_target(scope) or _judge_headers(scope)) if scope["type"] == "http" else None
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        maximum_bytes = self._larger_bodies.get(scope["path"], MAXIMUM_BODY_BYTES)
+        refusal = _judge_target(scope) or _judge_headers(scope) or _judge_declared_body(scope, maximum_bytes)
         if refusal is None:
-            await self._app(scope, _bounded(receive), send)
+            await self._app(scope, _bounded(receive, maximum_bytes), send)
             return
         status, code, detail = refusal
         response = problem_response(Request(scope), status=status, code=code, detail=detail)
@@ -64,8 +71,12 @@ def _judge_headers(scope: "Scope") -> Refusal | None:
     names = [name for name, _ in headers if name in _SINGLE_HEADERS]
     if len(names) != len(set(names)):
         return HTTPStatus.BAD_REQUEST, "repeated_header", "A header that may be sent once was sent twice."
-    if _declared_body_bytes(scope) > MAXIMUM_BODY_BYTES:
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content_too_large", _BODY_TOO_LARGE
+    return None
+
+
+def _judge_declared_body(scope: "Scope", maximum_bytes: int) -> Refusal | None:
+    if _declared_body_bytes(scope) > maximum_bytes:
+        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content_too_large", _too_large(maximum_bytes)
     return None
 
 
@@ -76,7 +87,7 @@ def _declared_body_bytes(scope: "Scope") -> int:
         return 0  # The server judges its form, and the body is counted as it arrives.
 
 
-def _bounded(receive: "Receive") -> "Receive":
+def _bounded(receive: "Receive", maximum_bytes: int) -> "Receive":
     """Count the body as it arrives, since a chunked one declares no length."""
     received_bytes = 0
 
@@ -84,11 +95,15 @@ def _bounded(receive: "Receive") -> "Receive":
         nonlocal received_bytes
         message = await receive()
         received_bytes += len(message.get("body", b""))
-        if received_bytes > MAXIMUM_BODY_BYTES:
-            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _BODY_TOO_LARGE)
+        if received_bytes > maximum_bytes:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, _too_large(maximum_bytes))
         return message
 
     return receive_bounded
+
+
+def _too_large(maximum_bytes: int) -> str:
+    return f"The body exceeds {maximum_bytes} bytes."
 
 
 def _is_text(encoded: bytes) -> bool:

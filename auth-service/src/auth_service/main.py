@@ -26,7 +26,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = new_application(settings, openapi_path="/auth/openapi.json", lifespan=_lifespan)
     app.state.resources = resources = Resources(settings)
 
-    install_dependencies(app, database=resources.database, authenticator=resources.authenticator)
+    install_dependencies(
+        app,
+        database=resources.database,
+        authenticator=resources.authenticator,
+        service_authenticator=resources.service_authenticator,
+    )
     install_health(app, Readiness(database=resources.database, schema_revision=SCHEMA_REVISION))
     install_documentation(app, documents=_documents(settings))
     app.include_router(jwks.router)

@@ -65,6 +65,8 @@ def test_settings_are_read_from_a_env_file(tmp_path: Path, monkeypatch: pytest.M
         ("REFRESH_TOKEN_IDLE_DAYS", "0"),
         ("SESSION_EXPIRE_DAYS", "-1"),
         ("REGISTRATION_ENABLED", "perhaps"),
+        ("SERVICE_TOKEN_AUDIENCE", ""),
+        ("SERVICE_TOKEN_AUDIENCE", "tandem"),
         ("AUTH_DATABASE_URL", "mysql://localhost/auth"),
         ("SECRET_KEY", "short-4711"),
     ],

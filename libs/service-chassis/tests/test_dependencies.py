@@ -9,14 +9,14 @@ from pydantic import SecretStr
 from sqlalchemy import text
 
 from service_chassis.access_tokens.authentication import TokenAuthenticator
-from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.access_tokens.claims import AccessToken, ServiceToken
 from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
-from service_chassis.access_tokens.verification import TokenVerifier
+from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
-from service_chassis.dependencies import SessionDep, get_access_token, install_dependencies
+from service_chassis.dependencies import SessionDep, get_access_token, get_service_token, install_dependencies
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.clients import running_client
-from service_chassis.testing.issuer import AUDIENCE, ISSUER, TokenIssuer
+from service_chassis.testing.issuer import AUDIENCE, ISSUER, SERVICE_AUDIENCE, TokenIssuer
 
 Logged = Callable[[], list[dict[str, Any]]]
 NewApp = Callable[..., FastAPI]
@@ -46,6 +46,11 @@ async def read_me(token: Annotated[AccessToken, Security(get_access_token, scope
     return token.subject
 
 
+@router.get("/events")
+async def read_events(token: Annotated[ServiceToken, Security(get_service_token, scopes=["events:read"])]) -> str:
+    return token.client_id
+
+
 class KeysOf:
     """The keys of one issuer."""
 
@@ -63,9 +68,13 @@ async def client(
 ) -> AsyncIterator[httpx.AsyncClient]:
     database = Database(new_settings(database_url=database_url))
     verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE)
+    service_verifier = ServiceTokenVerifier(issuer=ISSUER, audience=SERVICE_AUDIENCE)
     app = new_app(router)
     install_dependencies(
-        app, database=database, authenticator=TokenAuthenticator(verifier=verifier, keys=KeysOf(issuer))
+        app,
+        database=database,
+        authenticator=TokenAuthenticator(verifier=verifier, keys=KeysOf(issuer)),
+        service_authenticator=TokenAuthenticator(verifier=service_verifier, keys=KeysOf(issuer)),
     )
     async with database.session() as session:
         await session.execute(text(CREATE_NOTES))
@@ -112,3 +121,48 @@ async def test_the_access_line_says_who_asked(client: httpx.AsyncClient, issuer:
     (line,) = logged()
 
     assert line["user_id"] == str(USER_ID)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+async def test_a_machine_client_with_the_scope_is_let_in(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    answer = await client.get("/api/v1/events", headers=bearer(issuer.service_token("items-service")))
+
+    assert answer.json() == "items-service"
+
+
+@pytest.mark.parametrize("scope", ["", "events:write", "events:read:more"])
+async def test_a_machine_client_without_the_scope_is_not(
+    client: httpx.AsyncClient, issuer: TokenIssuer, scope: str
+) -> None:
+    answer = await client.get("/api/v1/events", headers=bearer(issuer.service_token(scope=scope)))
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "insufficient_scope")
+
+
+async def test_users_and_machine_clients_stay_apart(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    user, service = issuer.token(scope="events:read"), issuer.service_token(scope="users:me")
+
+    as_user = await client.get("/api/v1/events", headers=bearer(user))
+    as_service = await client.get("/api/v1/me", headers=bearer(service))
+
+    assert (as_user.status_code, as_user.json()["code"]) == (401, "invalid_token")
+    assert (as_service.status_code, as_service.json()["code"]) == (401, "invalid_token")
+
+
+async def test_a_route_for_machine_clients_needs_a_token(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/api/v1/events")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "missing_token")
+
+
+async def test_the_access_line_says_which_client_asked(
+    client: httpx.AsyncClient, issuer: TokenIssuer, logged: Logged
+) -> None:
+    await client.get("/api/v1/events", headers=bearer(issuer.service_token("items-service")))
+
+    (line,) = logged()
+
+    assert line["client_id"] == "items-service"

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 import pytest
 from fastapi import APIRouter, Body, Depends, FastAPI
 
-from service_chassis.access_tokens.authentication import BearerToken
+from service_chassis.access_tokens.authentication import BearerToken, ServiceBearerToken
 
 NewApp = Callable[..., FastAPI]
 
@@ -20,6 +20,10 @@ def document(new_app: NewApp) -> dict[str, Any]:
     @router.get("")
     async def count() -> int:
         return 0
+
+    @router.get("/{number}/events")
+    async def follow(number: int, token: Annotated[str, Depends(ServiceBearerToken())]) -> str:
+        return f"{number} {token}"
 
     @router.post("")
     async def create(title: Annotated[str, Body()]) -> str:
@@ -54,6 +58,12 @@ def test_the_login_stands_where_the_gateway_serves_it(document: dict[str, Any]) 
 
     assert flow["tokenUrl"] == "/api/v1/auth/login"
     assert "items:read" in flow["scopes"]
+
+
+def test_a_machine_client_is_told_where_it_gets_a_token(document: dict[str, Any]) -> None:
+    flow = document["components"]["securitySchemes"]["client"]["flows"]["clientCredentials"]
+
+    assert (flow["tokenUrl"], set(flow["scopes"])) == ("/api/v1/auth/token", {"events:read"})
 
 
 def test_an_application_without_operations_has_a_document(new_app: NewApp) -> None:

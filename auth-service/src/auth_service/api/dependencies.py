@@ -19,7 +19,7 @@ from auth_service.services.tokens import TokenService
 from auth_service.services.users import UserService
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken
-from service_chassis.access_tokens.verification import TokenVerifier
+from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.errors import InvalidTokenError
@@ -35,6 +35,10 @@ class Resources:
         self.signing_keys = SigningKeys(database=self.database, settings=settings)
         self.authenticator = TokenAuthenticator(
             verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
+            keys=self.signing_keys,
+        )
+        self.service_authenticator = TokenAuthenticator(
+            verifier=ServiceTokenVerifier(issuer=settings.token_issuer, audience=settings.service_token_audience),
             keys=self.signing_keys,
         )
 

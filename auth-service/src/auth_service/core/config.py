@@ -2,14 +2,20 @@
 
 from datetime import timedelta
 from importlib.metadata import version
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, ValidationInfo
 
 from service_chassis.access_tokens.claims import MAXIMUM_ACCESS_TOKEN_LIFETIME
 from service_chassis.settings import ServiceSettings
 
 _MAXIMUM_TOKEN_MINUTES = MAXIMUM_ACCESS_TOKEN_LIFETIME // timedelta(minutes=1)
+
+
+def _another_than_the_users(audience: str, info: ValidationInfo) -> str:
+    if audience == info.data.get("token_audience"):
+        raise ValueError("has to be another audience than TOKEN_AUDIENCE: users' routes refuse machine clients by it")
+    return audience
 
 
 class Settings(ServiceSettings):
@@ -20,6 +26,9 @@ class Settings(ServiceSettings):
     project_name: str = "auth-service"
     version: str = version("auth-service")
     algorithm: Literal["ES256", "RS256", "EdDSA"] = "ES256"
+    service_token_audience: Annotated[str, AfterValidator(_another_than_the_users)] = Field(
+        "tandem-services", min_length=1
+    )
     access_token_expire_minutes: int = Field(15, ge=1, le=_MAXIMUM_TOKEN_MINUTES)
     refresh_token_idle_days: int = Field(14, ge=1)
     session_expire_days: int = Field(90, ge=1)

@@ -8,16 +8,23 @@ from fastapi import Depends, FastAPI, Request
 from fastapi.security import SecurityScopes
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from service_chassis.access_tokens.authentication import BearerToken, TokenAuthenticator
-from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.access_tokens.authentication import BearerToken, ServiceBearerToken, TokenAuthenticator
+from service_chassis.access_tokens.claims import AccessToken, ServiceToken
 from service_chassis.database import Database
 from service_chassis.errors import InsufficientScopeError
 
 
-def install_dependencies(app: FastAPI, *, database: Database, authenticator: TokenAuthenticator) -> None:
-    """Give the dependencies below what they work on."""
+def install_dependencies(
+    app: FastAPI,
+    *,
+    database: Database,
+    authenticator: TokenAuthenticator[AccessToken],
+    service_authenticator: TokenAuthenticator[ServiceToken] | None = None,
+) -> None:
+    """Give the dependencies below what they work on; only who has routes for machine clients authenticates them."""
     app.state.database = database
     app.state.authenticator = authenticator
+    app.state.service_authenticator = service_authenticator
 
 
 async def get_session(request: Request) -> AsyncIterator[AsyncSession]:
@@ -40,9 +47,26 @@ async def get_access_token(
         InvalidTokenError: the token is not exactly what the issuer issues.
         InsufficientScopeError: it lacks a scope.
     """
-    authenticator: TokenAuthenticator = request.app.state.authenticator
+    authenticator: TokenAuthenticator[AccessToken] = request.app.state.authenticator
     access_token = await authenticator.authenticate(token)
     structlog.contextvars.bind_contextvars(user_id=str(access_token.subject))
     if not access_token.scopes.issuperset(required.scopes):
         raise InsufficientScopeError
     return access_token
+
+
+async def get_service_token(
+    required: SecurityScopes, token: Annotated[str, Depends(ServiceBearerToken())], request: Request
+) -> ServiceToken:
+    """Return the verified access token of a machine client, which carries the scopes that the endpoint declares.
+
+    Raises:
+        InvalidTokenError: the token is not exactly what the issuer issues to machine clients; a user's is not.
+        InsufficientScopeError: it lacks a scope.
+    """
+    authenticator: TokenAuthenticator[ServiceToken] = request.app.state.service_authenticator
+    service_token = await authenticator.authenticate(token)
+    structlog.contextvars.bind_contextvars(client_id=service_token.client_id)
+    if not service_token.scopes.issuperset(required.scopes):
+        raise InsufficientScopeError
+    return service_token

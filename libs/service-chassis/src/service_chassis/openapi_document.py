@@ -18,7 +18,8 @@ def complete_openapi(app: FastAPI, settings: ServiceSettings) -> None:
             components = document.setdefault("components", {})
             _describe_failures(document, components.setdefault("schemas", {}))
             for scheme in components.get("securitySchemes", {}).values():
-                scheme["flows"]["password"]["tokenUrl"] = f"{settings.api_v1_str}/auth/login"
+                for flow in scheme["flows"].values():
+                    flow["tokenUrl"] = settings.api_v1_str + flow["tokenUrl"]
         return app.openapi_schema or {}
 
     # The documented way to extend the document; mypy can't know that methods may be replaced.

@@ -1,24 +1,22 @@
 """From the Authorization header of a request to a verified access token."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
-from fastapi.security import OAuth2PasswordBearer
+from fastapi.openapi.models import OAuthFlowClientCredentials, OAuthFlows
+from fastapi.security import OAuth2, OAuth2PasswordBearer
 from starlette.requests import HTTPConnection
 
-from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.access_tokens.keys import VerificationKey
-from service_chassis.access_tokens.verification import TokenVerifier, unverified_key_id
+from service_chassis.access_tokens.scopes import SERVICE_SCOPES, USER_SCOPES
+from service_chassis.access_tokens.verification import unverified_key_id
 from service_chassis.errors import InvalidTokenError, MissingTokenError
 
 LOGIN_SCHEME = "login"
-SCOPES = {
-    "items:read": "Read one's own items.",
-    "items:write": "Create, change and delete one's own items.",
-    "users:me": "See and change one's own account.",
-    "admin": "Act on everybody's users and items.",
-}
-"""What a token may allow; the same words in every service's OpenAPI document."""
+CLIENT_SCHEME = "client"
+
+TokenType = TypeVar("TokenType")
+TokenType_co = TypeVar("TokenType_co", covariant=True)
 
 
 class KeySource(Protocol):
@@ -28,14 +26,21 @@ class KeySource(Protocol):
         """Return the keys known now; a source may look for an unknown id first."""
 
 
-class TokenAuthenticator:
-    """Verifies the access tokens of one issuer with the keys of one source."""
+class Verifier(Protocol[TokenType_co]):
+    """What judges one kind of token."""
 
-    def __init__(self, *, verifier: TokenVerifier, keys: KeySource) -> None:
+    def verify(self, token: str, keys: Mapping[str, VerificationKey]) -> TokenType_co:
+        """Return what a valid token says."""
+
+
+class TokenAuthenticator(Generic[TokenType]):
+    """Verifies one kind of one issuer's access tokens with the keys of one source."""
+
+    def __init__(self, *, verifier: Verifier[TokenType], keys: KeySource) -> None:
         self._verifier = verifier
         self._keys = keys
 
-    async def authenticate(self, token: str) -> AccessToken:
+    async def authenticate(self, token: str) -> TokenType:
         """Return what a valid token says.
 
         Raises:
@@ -49,7 +54,7 @@ class BearerToken(OAuth2PasswordBearer):
     """Finds the one bearer token of a request, and tells Swagger UI where to log in for one."""
 
     def __init__(self) -> None:
-        super().__init__(tokenUrl="/auth/login", scopes=SCOPES, scheme_name=LOGIN_SCHEME)
+        super().__init__(tokenUrl="/auth/login", scopes=USER_SCOPES, scheme_name=LOGIN_SCHEME)
 
     async def __call__(self, request: HTTPConnection) -> str:
         """Return the token as it was sent.
@@ -58,10 +63,31 @@ class BearerToken(OAuth2PasswordBearer):
             MissingTokenError: there is none.
             InvalidTokenError: there are two, or it is not a bearer token.
         """
-        headers = request.headers.getlist("Authorization")
-        if not headers:
-            raise MissingTokenError
-        scheme, _, token = headers[0].partition(" ")
-        if len(headers) > 1 or scheme.lower() != "bearer" or not token:
-            raise InvalidTokenError
-        return token
+        return _bearer_token(request)
+
+
+class ServiceBearerToken(OAuth2):
+    """Finds the one bearer token of a machine client's request, and tells where such a client gets one."""
+
+    def __init__(self) -> None:
+        flow = OAuthFlowClientCredentials(tokenUrl="/auth/token", scopes=SERVICE_SCOPES)
+        super().__init__(flows=OAuthFlows(clientCredentials=flow), scheme_name=CLIENT_SCHEME)
+
+    async def __call__(self, request: HTTPConnection) -> str:
+        """Return the token as it was sent.
+
+        Raises:
+            MissingTokenError: there is none.
+            InvalidTokenError: there are two, or it is not a bearer token.
+        """
+        return _bearer_token(request)
+
+
+def _bearer_token(request: HTTPConnection) -> str:
+    headers = request.headers.getlist("Authorization")
+    if not headers:
+        raise MissingTokenError
+    scheme, _, token = headers[0].partition(" ")
+    if len(headers) > 1 or scheme.lower() != "bearer" or not token:
+        raise InvalidTokenError
+    return token

@@ -2,14 +2,16 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 MAXIMUM_ACCESS_TOKEN_LIFETIME = timedelta(hours=24)
 
 SUPERUSER_SCOPE = "admin"
+# No UUID begins like this, so a machine client is never taken for a user.
+SERVICE_SUBJECT_PREFIX = "client:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,16 @@ class AccessToken:
     def is_superuser(self) -> bool:
         """Whether the user may act on everybody's things."""
         return SUPERUSER_SCOPE in self.scopes
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceToken:
+    """A verified access token of a machine client, which acts for itself and for no user."""
+
+    client_id: str
+    token_id: UUID
+    scopes: frozenset[str]
+    expires_at: int
 
 
 def _canonical(text: str) -> str:
@@ -51,21 +63,26 @@ class TokenHeader(BaseModel):
     kid: NonEmpty
 
 
-class TokenClaims(BaseModel):
-    """The payload, typed strictly: an `exp` that is a string or a fraction is no `exp`."""
+class CommonClaims(BaseModel):
+    """What every token says, typed strictly: an `exp` that is a string or a fraction is no `exp`."""
 
     model_config = ConfigDict(strict=True, hide_input_in_errors=True)
 
     iss: NonEmpty
     aud: NonEmpty
-    sub: CanonicalUUID
     client_id: NonEmpty
     iat: Seconds
     exp: Seconds
     jti: CanonicalUUID
+    scope: str
+
+
+class TokenClaims(CommonClaims):
+    """The payload of a token that was issued to a user's session."""
+
+    sub: CanonicalUUID
     sid: CanonicalUUID
     ver: Annotated[int, Field(ge=0)]
-    scope: str
 
     def to_access_token(self) -> AccessToken:
         """Return the claims in the types that the services work with."""
@@ -76,4 +93,25 @@ class TokenClaims(BaseModel):
             scopes=frozenset(self.scope.split()),
             expires_at=self.exp,
             rights_version=self.ver,
+        )
+
+
+class ServiceTokenClaims(CommonClaims):
+    """The payload of a token that was issued to a machine client."""
+
+    sub: NonEmpty
+
+    @model_validator(mode="after")
+    def _is_about_the_client(self) -> Self:
+        if self.sub != SERVICE_SUBJECT_PREFIX + self.client_id:
+            raise ValueError("is not about the client that it was issued to")
+        return self
+
+    def to_service_token(self) -> ServiceToken:
+        """Return the claims in the types that the services work with."""
+        return ServiceToken(
+            client_id=self.client_id,
+            token_id=UUID(self.jti),
+            scopes=frozenset(self.scope.split()),
+            expires_at=self.exp,
         )

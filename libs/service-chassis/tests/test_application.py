@@ -3,7 +3,7 @@ from contextlib import asynccontextmanager
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request
 
 from service_chassis.testing.clients import running_client
 
@@ -17,6 +17,11 @@ router = APIRouter(prefix="/things")
 @router.get("/{thing_id}")
 async def read_thing(thing_id: str) -> str:
     return thing_id
+
+
+@router.get("/caller/address")
+async def read_address(request: Request) -> str:
+    return request.client.host if request.client else ""
 
 
 def preflight(client: httpx.AsyncClient, *, origin: str, method: str = "PATCH") -> httpx.Request:
@@ -101,3 +106,22 @@ async def test_without_origins_no_browser_of_another_one_may_read(new_app: NewAp
 
     names = {name for name in (*asked.headers, *answer.headers) if name.startswith("access-control")}
     assert (asked.status_code, names) == (405, set())
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "address"),
+    [
+        pytest.param("127.0.0.0/8", "203.0.113.7", "203.0.113.7", id="of a trusted proxy"),
+        pytest.param("127.0.0.1,10.0.0.0/8", "203.0.113.7, 10.1.2.3", "203.0.113.7", id="of a chain of them"),
+        pytest.param("127.0.0.1", "1.1.1.1, 203.0.113.7", "203.0.113.7", id="which a client can't extend"),
+        pytest.param("10.0.0.0/8", "203.0.113.7", "127.0.0.1", id="of anybody else"),
+        pytest.param("", "203.0.113.7", "127.0.0.1", id="when nobody is trusted"),
+    ],
+)
+async def test_only_trusted_proxies_say_where_a_request_comes_from(
+    new_app: NewApp, trusted: str, forwarded: str, address: str
+) -> None:
+    async with running_client(new_app(router, trusted_proxies=trusted)) as client:
+        answer = await client.get("/api/v1/things/caller/address", headers={"X-Forwarded-For": forwarded})
+
+    assert answer.json() == address

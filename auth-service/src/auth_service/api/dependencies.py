@@ -1,5 +1,6 @@
 """The only wiring file: who builds which object, and what an endpoint may ask for."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
@@ -9,11 +10,17 @@ from auth_service.core.config import Settings
 from auth_service.core.security import PasswordHashing, SigningKeyPair
 from auth_service.errors import InactiveUserError
 from auth_service.models import User
+from auth_service.repositories.audit_events import AuditEventRepository
+from auth_service.repositories.outbox_events import OutboxEventRepository
 from auth_service.repositories.refresh_tokens import RefreshTokenRepository
 from auth_service.repositories.sessions import SessionRepository
 from auth_service.repositories.users import UserRepository
+from auth_service.schemas.devices import Device
 from auth_service.schemas.tokens import LoginForm
+from auth_service.services.audit import AuditTrail
 from auth_service.services.auth import AuthService
+from auth_service.services.events import EventPublisher
+from auth_service.services.sessions import SessionService
 from auth_service.services.signing_keys import SigningKeys
 from auth_service.services.tokens import TokenService
 from auth_service.services.users import UserService
@@ -23,6 +30,9 @@ from service_chassis.access_tokens.verification import ServiceTokenVerifier, Tok
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.errors import InvalidTokenError
+
+_MAXIMUM_ADDRESS = 64
+_MAXIMUM_AGENT = 500
 
 
 class Resources:
@@ -57,6 +67,31 @@ def get_resources(request: Request) -> Resources:
 ResourcesDep = Annotated[Resources, Depends(get_resources)]
 
 
+def get_device(request: Request) -> Device:
+    """Return where the request comes from; forwarded headers were judged by the middleware."""
+    address = request.client.host if request.client is not None else ""
+    return Device(address=address[:_MAXIMUM_ADDRESS], user_agent=request.headers.get("User-Agent", "")[:_MAXIMUM_AGENT])
+
+
+DeviceDep = Annotated[Device, Depends(get_device)]
+
+
+def get_audit_trail(session: SessionDep, device: DeviceDep) -> AuditTrail:
+    """Build what records security events on the request's transaction."""
+    return AuditTrail(audit_events=AuditEventRepository(session), device=device)
+
+
+AuditTrailDep = Annotated[AuditTrail, Depends(get_audit_trail)]
+
+
+def get_event_publisher(session: SessionDep) -> EventPublisher:
+    """Build what tells other services of the request's transaction."""
+    return EventPublisher(OutboxEventRepository(session))
+
+
+EventPublisherDep = Annotated[EventPublisher, Depends(get_event_publisher)]
+
+
 def get_users(session: SessionDep) -> UserRepository:
     """Build the accounts' statements on the request's transaction."""
     return UserRepository(session)
@@ -81,14 +116,34 @@ async def get_signing_key(resources: ResourcesDep) -> SigningKeyPair:
 SigningKeyDep = Annotated[SigningKeyPair, Depends(get_signing_key)]
 
 
+def get_session_service(
+    resources: ResourcesDep, session: SessionDep, events: EventPublisherDep, audit: AuditTrailDep, device: DeviceDep
+) -> SessionService:
+    """Build what begins and ends sessions."""
+    return SessionService(
+        sessions=SessionRepository(session),
+        events=events,
+        audit=audit,
+        device=device,
+        lifetime=timedelta(days=resources.settings.session_expire_days),
+    )
+
+
+SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
+
+
 def get_token_service(
-    resources: ResourcesDep, session: SessionDep, users: UsersDep, signing_key: SigningKeyDep
+    resources: ResourcesDep,
+    session: SessionDep,
+    sessions: SessionServiceDep,
+    audit: AuditTrailDep,
+    signing_key: SigningKeyDep,
 ) -> TokenService:
     """Build what issues tokens and ends sessions."""
     return TokenService(
-        users=users,
-        sessions=SessionRepository(session),
+        sessions=sessions,
         refresh_tokens=RefreshTokenRepository(session),
+        audit=audit,
         signing_key=signing_key,
         settings=resources.settings,
         commit=session.commit,
@@ -104,12 +159,14 @@ def get_auth_service(
     users: UsersDep,
     user_service: UserServiceDep,
     tokens: TokenServiceDep,
+    audit: AuditTrailDep,
 ) -> AuthService:
     """Build what registers people and logs them in."""
     return AuthService(
         users=users,
         user_service=user_service,
         tokens=tokens,
+        audit=audit,
         password_hashing=resources.password_hashing,
         settings=resources.settings,
         commit=session.commit,
@@ -122,9 +179,9 @@ LoginFormDep = Annotated[LoginForm, Depends(strict_form(LoginForm))]
 
 
 async def get_current_user(access_token: Annotated[AccessToken, Depends(get_access_token)], users: UsersDep) -> User:
-    """Return the account whose live session the access token belongs to."""
+    """Return the account whose live session the access token belongs to, and whose rights are still the token's."""
     user = await users.find_by_live_session(access_token.session_id)
-    if user is None or user.id != access_token.subject:
+    if user is None or (user.id, user.rights_version) != (access_token.subject, access_token.rights_version):
         raise InvalidTokenError
     return user
 

@@ -1,10 +1,10 @@
 """Tables; importing this package registers all of them."""
 
-from auth_service.models.audit_events import AuditEvent
+from auth_service.models.audit_events import AuditEvent, AuditEventType
 from auth_service.models.base import Base
 from auth_service.models.oauth_clients import OAuthClient
 from auth_service.models.one_time_tokens import OneTimeToken
-from auth_service.models.outbox_events import OutboxEvent
+from auth_service.models.outbox_events import OutboxEvent, OutboxEventType
 from auth_service.models.refresh_tokens import RefreshToken
 from auth_service.models.sessions import Session
 from auth_service.models.signing_keys import SigningKey
@@ -12,10 +12,12 @@ from auth_service.models.users import User
 
 __all__ = [
     "AuditEvent",
+    "AuditEventType",
     "Base",
     "OAuthClient",
     "OneTimeToken",
     "OutboxEvent",
+    "OutboxEventType",
     "RefreshToken",
     "Session",
     "SigningKey",

@@ -1,6 +1,7 @@
 """The audit trail: who did what to the security of an account, and from where."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -10,6 +11,16 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_service.models.base import Base
 from service_chassis.tables import Identified
+
+
+class AuditEventType(StrEnum):
+    """What happened; the names are stable, since alerts and searches are built on them."""
+
+    USER_REGISTERED = "user.registered"
+    LOGIN_SUCCEEDED = "login.succeeded"
+    LOGIN_FAILED = "login.failed"
+    SESSION_ENDED = "session.ended"
+    REFRESH_REUSED = "refresh.reused"
 
 
 class AuditEvent(Identified, Base):

@@ -1,6 +1,7 @@
 """The outbox: what other services have to hear of, written in the transaction that makes it true."""
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Identity, Index, Text, func, text
@@ -8,6 +9,21 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_service.models.base import Base
+
+
+class OutboxEventType(StrEnum):
+    """What other services hear of; the names are part of the contract between the services."""
+
+    SESSION_REVOKED = "session.revoked"
+    """`subject` is the session's id; data: `user_id`."""
+    USER_DEACTIVATED = "user.deactivated"
+    """`subject` is the user's id; data: `rights_version`, the lowest that tokens are still good with."""
+    USER_RIGHTS_CHANGED = "user.rights_changed"
+    """The same shape as `user.deactivated`."""
+    USER_DELETED = "user.deleted"
+    """`subject` is the user's id; no data."""
+    SIGNING_KEY_DROPPED = "signing_key.dropped"
+    """`subject` is the key's id; no data."""
 
 
 class OutboxEvent(Base):

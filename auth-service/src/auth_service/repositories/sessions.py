@@ -6,7 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.models import Session
+from auth_service.models import Session, User
 
 
 class SessionRepository:
@@ -15,14 +15,25 @@ class SessionRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, *, user_id: UUID, expires_at: datetime) -> Session:
+    async def add(self, *, user_id: UUID, address: str, user_agent: str, expires_at: datetime) -> Session:
         """Insert a session."""
-        session = Session(user_id=user_id, expires_at=expires_at)
+        session = Session(user_id=user_id, address=address, user_agent=user_agent, expires_at=expires_at)
         self._session.add(session)
         await self._session.flush()
         return session
 
-    async def end(self, session_id: UUID) -> None:
-        """End a session; ending it again changes nothing."""
+    async def use(self, session_id: UUID, *, address: str, user_agent: str) -> User | None:
+        """Store when and from where a live session was used last; return whose it is, None when it has ended."""
+        statement = (
+            update(Session)
+            .where(Session.id == session_id, Session.ended_at.is_(None), Session.expires_at > func.now())
+            .where(Session.user_id == User.id)
+            .values(last_used_at=func.now(), address=address, user_agent=user_agent)
+            .returning(User)
+        )
+        return await self._session.scalar(statement)
+
+    async def end(self, session_id: UUID) -> Session | None:
+        """End a session; None when it has ended before."""
         statement = update(Session).where(Session.id == session_id, Session.ended_at.is_(None))
-        await self._session.execute(statement.values(ended_at=func.now()))
+        return await self._session.scalar(statement.values(ended_at=func.now()).returning(Session))

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from auth_service.core.config import Settings
 from auth_service.core.security import PasswordHashing, needs_rehash
 from auth_service.errors import InvalidCredentialsError, RegistrationDisabledError
-from auth_service.models import User
+from auth_service.models import AuditEventType, User
 from auth_service.repositories.users import UserRepository
 from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserCreate, find_email_spelling
+from auth_service.services.audit import AuditTrail
 from auth_service.services.tokens import TokenService
 from auth_service.services.users import UserService
 
@@ -22,6 +23,7 @@ class AuthService:
         users: UserRepository,
         user_service: UserService,
         tokens: TokenService,
+        audit: AuditTrail,
         password_hashing: PasswordHashing,
         settings: Settings,
         commit: Callable[[], Awaitable[None]],
@@ -29,6 +31,7 @@ class AuthService:
         self._users = users
         self._user_service = user_service
         self._tokens = tokens
+        self._audit = audit
         self._password_hashing = password_hashing
         self._settings = settings
         self._commit = commit
@@ -44,6 +47,7 @@ class AuthService:
         if not self._settings.registration_enabled:
             raise RegistrationDisabledError
         user = await self._user_service.create(new_user)
+        await self._audit.record(AuditEventType.USER_REGISTERED, user_id=user.id)
         return user, await self._tokens.begin_session(user)
 
     async def log_in(self, *, username: str, password: str) -> TokenPair:
@@ -60,11 +64,18 @@ class AuthService:
         hashed_password = user.hashed_password if user is not None else None
         matches = await self._password_hashing.verify(password, hashed_password)
         if user is None or not matches or not user.is_active:
-            raise InvalidCredentialsError
+            raise await self._refusal(user)
         upgraded_hash = await self._password_hashing.hash(password) if needs_rehash(user.hashed_password) else None
         # Hashing takes its time, and the account may have lost its rights meanwhile.
         if not await self._users.lock_unchanged(user):
-            raise InvalidCredentialsError
+            raise await self._refusal(user)
         if upgraded_hash is not None:
             await self._users.replace_password_hash(user.id, upgraded_hash)
+        await self._audit.record(AuditEventType.LOGIN_SUCCEEDED, user_id=user.id)
         return await self._tokens.begin_session(user)
+
+    async def _refusal(self, user: User | None) -> InvalidCredentialsError:
+        await self._audit.record(AuditEventType.LOGIN_FAILED, user_id=user.id if user is not None else None)
+        # Commits: that somebody tried stays on record although the request is refused.
+        await self._commit()
+        return InvalidCredentialsError()

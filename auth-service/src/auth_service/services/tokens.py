@@ -17,11 +17,11 @@ from auth_service.core.security import (
     unseal_successor,
 )
 from auth_service.errors import InvalidRefreshTokenError
-from auth_service.models import User
+from auth_service.models import AuditEventType, User
 from auth_service.repositories.refresh_tokens import RefreshTokenRepository
-from auth_service.repositories.sessions import SessionRepository
-from auth_service.repositories.users import UserRepository
 from auth_service.schemas.tokens import TokenPair
+from auth_service.services.audit import AuditTrail
+from auth_service.services.sessions import SessionService
 
 # A used token gets its successor again for this long: an answer can be lost, and two tabs can ask at once.
 REUSE_GRACE = timedelta(seconds=10)
@@ -36,24 +36,23 @@ class TokenService:
     def __init__(
         self,
         *,
-        users: UserRepository,
-        sessions: SessionRepository,
+        sessions: SessionService,
         refresh_tokens: RefreshTokenRepository,
+        audit: AuditTrail,
         signing_key: SigningKeyPair,
         settings: Settings,
         commit: Callable[[], Awaitable[None]],
     ) -> None:
-        self._users = users
         self._sessions = sessions
         self._refresh_tokens = refresh_tokens
+        self._audit = audit
         self._signing_key = signing_key
         self._settings = settings
         self._commit = commit
 
     async def begin_session(self, user: User) -> TokenPair:
         """Begin a session for an account that has proven who it is."""
-        expires_at = datetime.now(UTC) + timedelta(days=self._settings.session_expire_days)
-        session = await self._sessions.add(user_id=user.id, expires_at=expires_at)
+        session = await self._sessions.begin(user.id)
         token = new_refresh_token()
         await self._store(token, session_id=session.id)
         return self._pair(user, session_id=session.id, refresh_token=token)
@@ -93,12 +92,13 @@ class TokenService:
     async def _end_session_if_reused(self, token_hash: bytes) -> None:
         known = await self._refresh_tokens.find_by_hash(token_hash)
         if known is not None and known.used_at is not None:
+            await self._audit.record(AuditEventType.REFRESH_REUSED, session_id=str(known.session_id))
             await self._sessions.end(known.session_id)
             # Commits: two hold the same token, so one stole it; the session ends although this request is refused.
             await self._commit()
 
     async def _live_user(self, session_id: UUID) -> User:
-        user = await self._users.find_by_live_session(session_id)
+        user = await self._sessions.use(session_id)
         if user is None or not user.is_active:
             raise InvalidRefreshTokenError
         return user

@@ -113,7 +113,11 @@ class Pair:
                 service,
                 database_url=self._postgres.url(service.database) if service in embedded else None,
                 secret_key=self._state.secret(f"{service.database}_secret_key"),
-                shared={"TOKEN_ISSUER": self.base_url, "LOG_FORMAT": "console" if self._output.is_terminal else "json"},
+                shared={
+                    "TOKEN_ISSUER": self.base_url,
+                    "LOG_FORMAT": "console" if self._output.is_terminal else "json",
+                    "TRUSTED_PROXIES": LOOPBACK,
+                },
                 auth_url=self.url(AUTH),
             )
 

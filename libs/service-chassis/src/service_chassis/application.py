@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service_chassis.hang_up import HangUpMiddleware
 from service_chassis.input_guard import InputGuardMiddleware
@@ -37,6 +38,7 @@ def new_application(
         generate_unique_id_function=_operation_id,
         lifespan=lifespan,
         middleware=[
+            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, settings.trusted_proxies))),
             Middleware(RequestContextMiddleware),
             Middleware(HangUpMiddleware),
             Middleware(SecurityHeadersMiddleware),

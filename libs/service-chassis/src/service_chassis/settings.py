@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, TypeVar
 
@@ -86,6 +87,7 @@ def _strong_enough(keys: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[S
 
 CommaSeparated = BeforeValidator(_split_commas)
 Origin = Annotated[str, AfterValidator(_origin)]
+Network = IPv4Network | IPv6Network
 SettingsType = TypeVar("SettingsType", bound="ServiceSettings")
 
 
@@ -114,6 +116,8 @@ class ServiceSettings(BaseSettings):
     """The first encrypts and signs, all of them decrypt and verify, so that a key can be replaced."""
     token_issuer: str = Field("http://localhost:8080", min_length=1)
     token_audience: str = Field("tandem", min_length=1)
+    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, CommaSeparated] = ()
+    """Whose `X-Forwarded-For` tells where a request comes from; everybody else's is ignored."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
 

@@ -1,0 +1,17 @@
+"""Tells other services what they have to know, in the transaction that makes it true."""
+
+from uuid import UUID
+
+from auth_service.models import OutboxEventType
+from auth_service.repositories.outbox_events import OutboxEventRepository
+
+
+class EventPublisher:
+    """Writes the outbox that other services follow."""
+
+    def __init__(self, outbox_events: OutboxEventRepository) -> None:
+        self._outbox_events = outbox_events
+
+    async def publish(self, event_type: OutboxEventType, *, subject: UUID, **data: str | int) -> None:
+        """Tell of an event, should the transaction commit."""
+        await self._outbox_events.add(event_type, subject=str(subject), data=data)

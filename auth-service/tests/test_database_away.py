@@ -1,15 +1,12 @@
 """What clients see while the database is away: 503 within two seconds, and service again as soon as it is back."""
 
 import asyncio
-import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pydantic import SecretStr
-from sqlalchemy.engine import make_url
 
 from auth_service.core.config import Settings
 from auth_service.schemas.users import UserWithToken
@@ -17,60 +14,12 @@ from auth_service.services.signing_keys import SigningKeys
 from service_chassis.database import Database
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import TokenIssuer
 
 JWKS = "/.well-known/jwks.json"
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
-
-
-class Door:
-    """A way to the database that can be shut, so that nobody is let in, and held, so that nobody is answered."""
-
-    def __init__(self, url: SecretStr) -> None:
-        self._url = make_url(url.get_secret_value())
-        self._server: asyncio.Server | None = None
-        self._writers: set[asyncio.StreamWriter] = set()
-        self._copying: set[asyncio.Future[tuple[None, None]]] = set()
-        self._flowing = asyncio.Event()
-        self.port = 0
-
-    @property
-    def url(self) -> str:
-        return self._url.set(host="127.0.0.1", port=self.port).render_as_string(hide_password=False)
-
-    async def open(self) -> None:
-        self._flowing.set()
-        if self._server is None:
-            self._server = await asyncio.start_server(self._let_through, "127.0.0.1", self.port)
-            self.port = self._server.sockets[0].getsockname()[1]
-
-    def hold(self) -> None:
-        self._flowing.clear()
-
-    async def shut(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            self._server = None
-        for writer in self._writers:
-            writer.transport.abort()
-        self._flowing.set()
-        await asyncio.gather(*self._copying)
-
-    async def _let_through(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
-        inner_reader, inner_writer = await asyncio.open_connection(self._url.host, self._url.port)
-        self._writers.add(inner_writer)
-        copying = asyncio.gather(self._copy(reader, inner_writer), self._copy(inner_reader, writer))
-        self._copying.add(copying)
-        await copying
-
-    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError):
-            while data := await reader.read(65536):
-                await self._flowing.wait()
-                writer.write(data)
-        writer.close()
 
 
 @pytest.fixture
@@ -197,7 +146,7 @@ async def test_the_key_set_is_published_on(new_app: Callable[..., FastAPI], door
 
 async def test_nobody_waits_for_keys_to_be_reloaded(new_app: Callable[..., FastAPI], door: Door) -> None:
     new_app()
-    settings = Settings(environment="local", database_url=SecretStr(door.url))
+    settings = Settings(environment="local", database_url=door.url)
     database = Database(settings)
     keys = SigningKeys(database=database, settings=settings, reload_seconds=0.0)
     key_set = await keys.key_set()
@@ -213,7 +162,7 @@ async def test_nobody_waits_for_keys_to_be_reloaded(new_app: Callable[..., FastA
 
 async def test_keys_serve_on_after_a_failed_reload(new_app: Callable[..., FastAPI], door: Door) -> None:
     new_app()
-    settings = Settings(environment="local", database_url=SecretStr(door.url))
+    settings = Settings(environment="local", database_url=door.url)
     database = Database(settings)
     keys = SigningKeys(database=database, settings=settings, reload_seconds=0.0)
     key_set = await keys.key_set()

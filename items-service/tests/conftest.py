@@ -1,6 +1,7 @@
 """Fixtures of items-service: the application on a real database, keys from a real socket, and clients of it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
 from uuid import UUID, uuid4
 
 import httpx
@@ -12,6 +13,7 @@ from items_service.core.config import Settings
 from items_service.main import create_app
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer
 from service_chassis.testing.plugin import NewDatabase
@@ -29,13 +31,35 @@ def key_server(issuer: TokenIssuer) -> Iterator[KeyServer]:
 
 
 @pytest.fixture
-def settings(database: EmptyableDatabase, key_server: KeyServer) -> Settings:
-    return Settings(environment="local", database_url=database.url, auth_service_url=HttpUrl(key_server.url))
+def new_settings(database: EmptyableDatabase, key_server: KeyServer) -> Callable[..., Settings]:
+    """Build the settings of a developer's machine; each of them can be replaced."""
+
+    def build(**values: Any) -> Settings:  # each setting has a type of its own
+        usual: dict[str, Any] = {"environment": "local", "database_url": database.url}
+        usual["auth_service_url"] = HttpUrl(key_server.url)
+        return Settings(**usual | values)
+
+    return build
+
+
+@pytest.fixture
+def settings(new_settings: Callable[..., Settings]) -> Settings:
+    return new_settings()
 
 
 @pytest.fixture
 async def app(settings: Settings, database: EmptyableDatabase) -> AsyncIterator[FastAPI]:
     yield create_app(settings)
+    await database.empty()
+
+
+@pytest.fixture
+async def door(database: EmptyableDatabase) -> AsyncIterator[Door]:
+    """Give a way to the database that can be held, shut and cut."""
+    door = Door(database.url)
+    await door.open()
+    yield door
+    await door.shut()
     await database.empty()
 
 

@@ -93,7 +93,7 @@ class DatabaseUnavailableError(UnavailableError):
     """The service's own database does not answer."""
 
     code = "database_unavailable"
-    detail = "The database does not answer at the moment. Nothing was changed; try again."
+    detail = "The database does not answer at the moment; try again."
 
 
 class VerificationKeysUnavailableError(UnavailableError):

@@ -1,12 +1,12 @@
 """Reads a JSON Web Key Set and keeps only keys that can verify access tokens."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 MAXIMUM_KEYS = 50
 MAXIMUM_KEY_SET_BYTES = 64 * 1024
@@ -48,6 +48,13 @@ def parse_key_set(document: bytes) -> dict[str, VerificationKey]:
     if not keys:
         raise ValueError("no usable key")
     return keys
+
+
+def without_keys(document: bytes, key_ids: Collection[str]) -> bytes:
+    """Return a key set without those keys; one that has none of them stays as it is, byte by byte."""
+    entries = from_json(document)["keys"]
+    unwanted = [entry for entry in entries if isinstance(entry, dict) and entry.get("kid") in tuple(key_ids)]
+    return to_json({"keys": [entry for entry in entries if entry not in unwanted]}) if unwanted else document
 
 
 def _usable_keys(entries: list[Any]) -> Iterator[VerificationKey]:

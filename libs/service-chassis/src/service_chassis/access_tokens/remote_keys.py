@@ -1,6 +1,7 @@
 """Keeps the keys that another service publishes, and goes on serving the last good ones while it is away."""
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Mapping
 from typing import Protocol
@@ -8,11 +9,11 @@ from typing import Protocol
 import httpx
 import structlog
 
-from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, VerificationKey, parse_key_set
+from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, VerificationKey, parse_key_set, without_keys
 from service_chassis.errors import VerificationKeysUnavailableError
 
 REFRESH_SECONDS = 60.0
-# While there are none at all: soon, since both services may be starting, then less and less often.
+# While there are none, or a forgotten one is still published: soon, then less and less often.
 RETRY_SECONDS = 0.25
 MAXIMUM_RETRY_SECONDS = 8.0
 # An unknown key id may be a new key, so it triggers one fetch; strangers' ids must not trigger one each.
@@ -56,6 +57,10 @@ class RemoteKeys:
         headers = {"Accept-Encoding": "identity"}
         self._client = httpx.AsyncClient(headers=headers, timeout=fetch_timeout_seconds, follow_redirects=False)
         self._keys: Mapping[str, VerificationKey] = {}
+        # Ids are never used again, and keys are rarely dropped.
+        self._forgotten: set[str] = set()
+        self._issuer_is_behind = False
+        self._hurry = asyncio.Event()
         self._last_fetch_at = float("-inf")
         self._fetch: asyncio.Task[None] | None = None
         self._refresher: asyncio.Task[None] | None = None
@@ -79,18 +84,44 @@ class RemoteKeys:
         Raises:
             VerificationKeysUnavailableError: no key set was ever received.
         """
-        cooldown_seconds = self._unknown_key_cooldown_seconds if self._keys else self._retry_seconds
+        if key_id in self._forgotten:
+            return self._keys
+        cooldown_seconds = self._unknown_key_cooldown_seconds if self._is_settled else self._retry_seconds
         if key_id not in self._keys and time.monotonic() - self._last_fetch_at >= cooldown_seconds:
             await self._fetch_once()
         if not self._keys:
             raise VerificationKeysUnavailableError
         return self._keys
 
+    async def forget(self, key_id: str) -> None:
+        """Refuse a key that its issuer dropped, from now on and whatever set it is in, and look for its successor.
+
+        Each process needs telling, one that starts later too: the stored set may be older than the drop.
+        """
+        self._forgotten.add(key_id)
+        self._keys = self._without_forgotten(self._keys)
+        self._issuer_is_behind = True
+        self._hurry.set()
+        if self._stored is not None:
+            await self._keep(without_keys(self._stored, self._forgotten))
+
+    @property
+    def _is_settled(self) -> bool:
+        return bool(self._keys) and not self._issuer_is_behind
+
+    def _without_forgotten(self, keys: Mapping[str, VerificationKey]) -> Mapping[str, VerificationKey]:
+        return {key_id: key for key_id, key in keys.items() if key_id not in self._forgotten}
+
     async def _refresh_forever(self) -> None:
         retry_seconds = self._retry_seconds
         while True:
+            self._hurry.clear()
             await self._fetch_once()
-            await asyncio.sleep(self._refresh_seconds if self._keys else retry_seconds)
+            if self._is_settled:
+                retry_seconds = self._retry_seconds
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._refresh_seconds if self._is_settled else retry_seconds):
+                    await self._hurry.wait()
             retry_seconds = min(2 * retry_seconds, MAXIMUM_RETRY_SECONDS)
 
     async def _fetch_once(self) -> None:
@@ -103,19 +134,24 @@ class RemoteKeys:
         try:
             async with asyncio.timeout(self._fetch_timeout_seconds):
                 document = await self._download()
-                self._keys = parse_key_set(document)
-            await self._keep(document)
+            self._adopt(parse_key_set(document))
+            await self._keep(without_keys(document, self._forgotten))
         except (httpx.HTTPError, ValueError, TimeoutError) as error:
             # A bad set never replaces a good one.
             logger.warning("verification keys not refreshed", url=self._url, reason=str(error) or type(error).__name__)
         finally:
             self._last_fetch_at = time.monotonic()
 
+    def _adopt(self, keys: Mapping[str, VerificationKey]) -> None:
+        self._issuer_is_behind = not self._forgotten.isdisjoint(keys)
+        self._keys = self._without_forgotten(keys)
+
     async def _load_stored(self) -> None:
         try:
-            self._stored = await self._store.load() if self._store is not None else None
-            if self._stored is not None:
-                self._keys = parse_key_set(self._stored)
+            document = await self._store.load() if self._store is not None else None
+            if document is not None:
+                self._keys = self._without_forgotten(parse_key_set(document))
+                self._stored = document
         except Exception:
             # The issuer has the same keys and better ones; a missing table makes the service unready by other means.
             logger.exception("stored verification keys not loaded")

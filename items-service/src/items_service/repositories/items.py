@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, Text, cast, func, select, tuple_
-from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy import ColumnElement, Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from items_service.models import SEARCHED_TEXT, Item
+from service_chassis.text_search import prefix_query
 
 Position = tuple[datetime | str, UUID]
 """Where a row stands in an order: the sorted column's value, and the id among equals."""
@@ -46,7 +46,7 @@ class ItemRepository:
             place = tuple_(column, Item.id)
             statement = statement.where(place < tuple_(*position) if descending else place > tuple_(*position))
         if words is not None:
-            statement = statement.where(SEARCHED_TEXT.bool_op("@@")(_prefix_query(words)))
+            statement = statement.where(SEARCHED_TEXT.bool_op("@@")(prefix_query(words)))
         return (await self._session.scalars(statement)).all()
 
     async def change(self, item: Item, changes: dict[str, str]) -> None:
@@ -65,9 +65,3 @@ class ItemRepository:
 def _one(item_id: UUID, owner_id: UUID | None) -> Select[Item]:
     statement = select(Item).where(Item.id == item_id)
     return statement if owner_id is None else statement.where(Item.owner_id == owner_id)
-
-
-def _prefix_query(words: str) -> ColumnElement[Any]:
-    """Let PostgreSQL take the words apart, so that nothing in them is an operator; the last one matches as a prefix."""
-    lexemes = cast(func.plainto_tsquery("simple", words), Text)
-    return cast(func.nullif(lexemes, "") + ":*", TSQUERY)

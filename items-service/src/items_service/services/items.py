@@ -1,7 +1,6 @@
 """What people do with their items."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
@@ -10,15 +9,7 @@ from items_service.models import Item
 from items_service.repositories.items import ItemRepository, Position
 from items_service.schemas.items import ItemCreate, ItemQuery, ItemUpdate
 from service_chassis.access_tokens.claims import AccessToken
-from service_chassis.pagination import CursorSigner
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some items, and the cursor after them unless they are the last."""
-
-    items: Sequence[Item]
-    next_cursor: str | None
+from service_chassis.pagination import CursorSigner, Page, cut_page
 
 
 class ItemService:
@@ -52,7 +43,7 @@ class ItemService:
             raise ItemNotFoundError
         return item
 
-    async def list_page(self, query: ItemQuery) -> Page:
+    async def list_page(self, query: ItemQuery) -> Page[Item]:
         """Return the items after the query's cursor.
 
         Raises:
@@ -66,14 +57,14 @@ class ItemService:
         after = None
         if query.cursor is not None:
             after = _position(self._cursors.verify(query.cursor, list_name=list_name), sort=query.sort)
-        # One more than asked for tells whether there is a next page.
         found = await self._items.list_after(
             after, owner_id=owner_id, sort=query.sort, words=query.q, limit=query.limit + 1
         )
-        items = found[: query.limit]
-        if len(found) == len(items):
-            return Page(items, None)
-        return Page(items, self._cursors.sign(_position_values(items[-1], sort=query.sort), list_name=list_name))
+        return cut_page(
+            found,
+            limit=query.limit,
+            cursor_after=lambda item: self._cursors.sign(_position_values(item, sort=query.sort), list_name=list_name),
+        )
 
     async def update(self, item_id: UUID, changes: ItemUpdate, *, versions: Collection[int] | None) -> Item:
         """Change what was sent and leave the rest as it is; with versions given, only if the item is at one of them.

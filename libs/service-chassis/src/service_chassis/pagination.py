@@ -2,9 +2,12 @@
 
 import hashlib
 import hmac
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlencode
 
-from fastapi import Query
+from fastapi import Query, Request, Response
 from pydantic import BaseModel, SecretStr
 from pydantic_core import from_json, to_json
 
@@ -14,7 +17,13 @@ from service_chassis.key_derivation import derive_key
 
 DEFAULT_PAGE_SIZE = 20
 MAXIMUM_PAGE_SIZE = 100
+LINK_HEADER: dict[int | str, dict[str, Any]] = {
+    200: {"headers": {"Link": {"description": "The next page (RFC 8288).", "schema": {"type": "string"}}}}
+}
+"""Describes for OpenAPI what `link_next_page` adds to an answer."""
 _SIGNATURE_BYTES = 16
+
+Row = TypeVar("Row")
 
 
 class InvalidCursorError(BadRequestError):
@@ -29,6 +38,27 @@ class PageRequest(BaseModel, extra="forbid"):
 
     limit: int = Query(DEFAULT_PAGE_SIZE, ge=1, le=MAXIMUM_PAGE_SIZE, description="Rows on a page.")
     cursor: str | None = Query(None, max_length=1024, description="`next_cursor` of the page before.")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[Row]):
+    """Some rows of a list, and the cursor after them unless they are the last."""
+
+    items: Sequence[Row]
+    next_cursor: str | None
+
+
+def cut_page(found: Sequence[Row], *, limit: int, cursor_after: Callable[[Row], str]) -> Page[Row]:
+    """Make a page of the rows that were found by asking for one more than `limit`, which tells whether more follow."""
+    items = found[:limit]
+    return Page(items, cursor_after(items[-1]) if len(found) > limit else None)
+
+
+def link_next_page(page: Page[Row], *, request: Request, response: Response) -> None:
+    """Name the next page in the answer's header as well, for clients that walk any list in the same way."""
+    if page.next_cursor is not None:
+        parameters = urlencode(dict(request.query_params) | {"cursor": page.next_cursor})
+        response.headers["Link"] = f'<{request.scope["path"]}?{parameters}>; rel="next"'
 
 
 class CursorSigner:

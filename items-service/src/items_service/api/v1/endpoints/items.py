@@ -1,7 +1,6 @@
 """One's own items."""
 
 from typing import Annotated, Any
-from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Query, Request, Response, status
@@ -17,7 +16,6 @@ from items_service.errors import (
     StaleItemError,
 )
 from items_service.schemas.items import Item, ItemBatch, ItemCreate, ItemList, ItemPage, ItemQuery, ItemUpdate
-from items_service.services.items import Page
 from service_chassis.errors import (
     DatabaseUnavailableError,
     InsufficientScopeError,
@@ -25,7 +23,7 @@ from service_chassis.errors import (
     MissingTokenError,
     VerificationKeysUnavailableError,
 )
-from service_chassis.pagination import InvalidCursorError
+from service_chassis.pagination import LINK_HEADER, InvalidCursorError, Page, link_next_page
 from service_chassis.problem_details import documented_problems
 from service_chassis.strict_json import StrictRoute
 
@@ -81,19 +79,14 @@ async def create_items(batch: ItemBatch, items: WritableItems, idempotency: Idem
 @router.get(
     "",
     response_model=ItemPage,
-    responses={
-        200: {"headers": {"Link": {"description": "The next page (RFC 8288).", "schema": {"type": "string"}}}},
-        **documented_problems(InvalidCursorError, ForeignOwnerError),
-    },
+    responses={**LINK_HEADER, **documented_problems(InvalidCursorError, ForeignOwnerError)},
 )
 async def list_items(
     query: Annotated[ItemQuery, Query()], items: ReadableItems, request: Request, response: Response
-) -> Page:
+) -> Page[models.Item]:
     """Return my items, a page at a time."""
     page = await items.list_page(query)
-    if page.next_cursor is not None:
-        parameters = urlencode(dict(request.query_params) | {"cursor": page.next_cursor})
-        response.headers["Link"] = f'<{request.scope["path"]}?{parameters}>; rel="next"'
+    link_next_page(page, request=request, response=response)
     return page
 
 

@@ -18,7 +18,7 @@ PUBLISHED = json.loads(Path(__file__).with_name("published_vectors.json").read_b
 OUR_ALGORITHMS = {"ES256", "RS256", "EdDSA"}
 
 
-def named(vectors: list[Vector]) -> Any:  # noqa: ANN401  # pytest's decorator has no public type
+def named(vectors: list[Vector]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("vector", [pytest.param(vector, id=vector["source"]) for vector in vectors])
 
 

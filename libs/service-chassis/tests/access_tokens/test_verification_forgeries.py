@@ -8,17 +8,16 @@ from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import OKPAlgorithm, RSAAlgorithm
 
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.access_tokens.keys import parse_key_set
 from service_chassis.access_tokens.verification import TokenVerifier, unverified_key_id
-from service_chassis.base64url import decode_base64url, encode_base64url
+from service_chassis.base64url import decode_base64url
 from service_chassis.errors import InvalidTokenError
-from service_chassis.testing.issuer import AUDIENCE, ISSUER, TokenIssuer
+from service_chassis.testing.issuer import AUDIENCE, ISSUER, TokenIssuer, compact_token
 
 Sign = Callable[[bytes], bytes]
 
@@ -49,21 +48,11 @@ def payload_of(issuer: TokenIssuer) -> bytes:
 
 
 def compact(header: dict[str, Any] | bytes, payload: bytes, *, sign: Sign) -> str:
-    protected = header if isinstance(header, bytes) else json.dumps(header).encode()
-    signed = f"{encode_base64url(protected)}.{encode_base64url(payload)}"
-    return f"{signed}.{encode_base64url(sign(signed.encode()))}"
-
-
-def es256(issuer: TokenIssuer) -> Sign:
-    def sign(message: bytes) -> bytes:
-        r, s = decode_dss_signature(issuer.private_key.sign(message, ec.ECDSA(hashes.SHA256())))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
-
-    return sign
+    return compact_token(header if isinstance(header, bytes) else json.dumps(header).encode(), payload, sign=sign)
 
 
 def test_a_token_built_by_hand_is_accepted(issuer: TokenIssuer) -> None:
-    assert not is_refused(issuer, compact(HEADER, payload_of(issuer), sign=es256(issuer)))
+    assert not is_refused(issuer, compact(HEADER, payload_of(issuer), sign=issuer.sign))
 
 
 def test_an_rs256_token_is_accepted_by_an_rsa_key(issuer: TokenIssuer, rsa_key: rsa.RSAPrivateKey) -> None:
@@ -99,9 +88,9 @@ def test_a_key_is_not_used_with_another_algorithm(issuer: TokenIssuer, rsa_key: 
             payload_of(issuer),
             sign=lambda m: rsa_key.sign(m, pss, hashes.SHA256()),
         ),
-        compact(HEADER | {"alg": "ES256", "kid": "rsa"}, payload_of(issuer), sign=es256(issuer)),
-        compact(HEADER | {"alg": "RS256"}, payload_of(issuer), sign=es256(issuer)),
-        compact(HEADER | {"alg": "EdDSA"}, payload_of(issuer), sign=es256(issuer)),
+        compact(HEADER | {"alg": "ES256", "kid": "rsa"}, payload_of(issuer), sign=issuer.sign),
+        compact(HEADER | {"alg": "RS256"}, payload_of(issuer), sign=issuer.sign),
+        compact(HEADER | {"alg": "EdDSA"}, payload_of(issuer), sign=issuer.sign),
     ]
 
     assert all(is_refused(issuer, token, jwk) for token in tokens)
@@ -113,7 +102,7 @@ def test_a_key_is_not_used_with_another_algorithm(issuer: TokenIssuer, rsa_key: 
 def test_no_other_algorithm_is_accepted_whoever_signs(issuer: TokenIssuer, algorithm: str | int | None) -> None:
     header = HEADER | {"alg": algorithm}
 
-    assert is_refused(issuer, compact(header, payload_of(issuer), sign=es256(issuer)))
+    assert is_refused(issuer, compact(header, payload_of(issuer), sign=issuer.sign))
     assert is_refused(issuer, compact(header, payload_of(issuer), sign=lambda _: b""))
 
 
@@ -149,7 +138,7 @@ def test_a_token_cannot_bring_its_own_key(issuer: TokenIssuer) -> None:
         {"kid": "https://evil.example/jwks.json"},
         {"kid": "../../../../dev/null"},
     ):
-        assert is_refused(issuer, compact(HEADER | parameter, payload_of(issuer), sign=es256(attacker)))
+        assert is_refused(issuer, compact(HEADER | parameter, payload_of(issuer), sign=attacker.sign))
 
 
 @pytest.mark.parametrize(
@@ -175,22 +164,22 @@ def test_a_token_cannot_bring_its_own_key(issuer: TokenIssuer) -> None:
     ids=str,
 )
 def test_a_header_has_exactly_the_known_parameters(issuer: TokenIssuer, parameter: dict[str, Any]) -> None:
-    assert is_refused(issuer, compact(HEADER | parameter, payload_of(issuer), sign=es256(issuer)))
+    assert is_refused(issuer, compact(HEADER | parameter, payload_of(issuer), sign=issuer.sign))
 
 
 @pytest.mark.parametrize("missing", ["alg", "typ", "kid"])
 def test_no_header_parameter_may_be_missing(issuer: TokenIssuer, missing: str) -> None:
     header = {name: value for name, value in HEADER.items() if name != missing}
 
-    assert is_refused(issuer, compact(header, payload_of(issuer), sign=es256(issuer)))
+    assert is_refused(issuer, compact(header, payload_of(issuer), sign=issuer.sign))
 
 
 def test_of_two_claims_of_one_name_the_last_counts(issuer: TokenIssuer) -> None:
     payload = payload_of(issuer).decode()
     once_more = payload[1:].replace(AUDIENCE, "another")
 
-    last_is_right = compact(HEADER, f"{{{once_more[:-1]}, {payload[1:]}".encode(), sign=es256(issuer))
-    last_is_wrong = compact(HEADER, f"{payload[:-1]}, {once_more}".encode(), sign=es256(issuer))
+    last_is_right = compact(HEADER, f"{{{once_more[:-1]}, {payload[1:]}".encode(), sign=issuer.sign)
+    last_is_wrong = compact(HEADER, f"{payload[:-1]}, {once_more}".encode(), sign=issuer.sign)
 
     assert [is_refused(issuer, token) for token in (last_is_right, last_is_wrong)] == [False, True]
 
@@ -212,7 +201,7 @@ def test_of_two_claims_of_one_name_the_last_counts(issuer: TokenIssuer) -> None:
     ],
 )
 def test_a_header_that_is_no_plain_json_object_is_refused(issuer: TokenIssuer, header: bytes) -> None:
-    assert is_refused(issuer, compact(header, payload_of(issuer), sign=es256(issuer)))
+    assert is_refused(issuer, compact(header, payload_of(issuer), sign=issuer.sign))
 
 
 @pytest.mark.parametrize(
@@ -230,4 +219,4 @@ def test_a_header_that_is_no_plain_json_object_is_refused(issuer: TokenIssuer, h
     ],
 )
 def test_a_payload_that_is_no_plain_json_object_is_refused(issuer: TokenIssuer, edit: Callable[[bytes], bytes]) -> None:
-    assert is_refused(issuer, compact(HEADER, edit(payload_of(issuer)), sign=es256(issuer)))
+    assert is_refused(issuer, compact(HEADER, edit(payload_of(issuer)), sign=issuer.sign))

@@ -85,6 +85,7 @@ async def test_parallel_refreshes_need_no_second_connection(new_app: Callable[..
     [
         pytest.param("UPDATE users SET is_active = false", id="deactivated"),
         pytest.param("UPDATE users SET rights_version = rights_version + 1", id="other rights"),
+        pytest.param("UPDATE users SET password_version = password_version + 1", id="another password"),
         pytest.param("DELETE FROM users", id="deleted"),
     ],
 )

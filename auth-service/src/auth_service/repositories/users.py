@@ -41,9 +41,12 @@ class UserRepository:
         return await self._session.scalar(statement)
 
     async def lock_unchanged(self, user: User) -> bool:
-        """Keep others from changing an account; False when it lost or changed its rights since it was read."""
+        """Keep others from changing an account; False when it has other rights or another password than when read."""
         unchanged = select(User.id).where(
-            User.id == user.id, User.is_active, User.rights_version == user.rights_version
+            User.id == user.id,
+            User.is_active,
+            User.rights_version == user.rights_version,
+            User.password_version == user.password_version,
         )
         return await self._session.scalar(unchanged.with_for_update(key_share=True)) is not None
 

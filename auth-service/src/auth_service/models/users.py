@@ -7,6 +7,15 @@ from sqlalchemy.orm import Mapped, mapped_column
 from auth_service.models.base import Base
 from service_chassis.tables import Identified, Timestamped
 
+# What may stand between two words of an address; to PostgreSQL the whole would be one word.
+EMAIL_PUNCTUATION = "@.+-_"
+
+SEARCHED_TEXT: ColumnElement[str] = literal_column(
+    "to_tsvector('simple'::regconfig, (translate(email, '@.+-_'::text, '     '::text) || ' '::text) || full_name)",
+    TSVECTOR,
+)
+"""What `q` searches, spelled as PostgreSQL keeps it: the index and every query have to be alike."""
+
 
 class User(Identified, Timestamped, Base):
     """An account; `email` is stored in the one spelling that `schemas.users` gives every spelling of it."""
@@ -24,17 +33,8 @@ class User(Identified, Timestamped, Base):
     # Rises with each change of rights, so that tokens minted before the change can be told from later ones.
     rights_version: Mapped[int] = mapped_column(server_default="0")
 
-
-# What may stand between two words of an address; to PostgreSQL the whole would be one word.
-EMAIL_PUNCTUATION = "@.+-_"
-
-SEARCHED_TEXT: ColumnElement[str] = literal_column(
-    "to_tsvector('simple'::regconfig, (translate(email, '@.+-_'::text, '     '::text) || ' '::text) || full_name)",
-    TSVECTOR,
-)
-"""What `q` searches, spelled as PostgreSQL keeps it: the index and every query have to be alike."""
-
-Index("users_search_index", SEARCHED_TEXT, postgresql_using="gin", _table=User.__table__)
-
-# There are few, and each change of an account that could be the last one looks at all of them.
-Index("users_superusers_index", User.id, postgresql_where=text("is_superuser"))
+    __table_args__ = (
+        Index("users_search_index", SEARCHED_TEXT, postgresql_using="gin"),
+        # There are few, and each change of an account that could be the last one looks at all of them.
+        Index("users_superusers_index", "id", postgresql_where=text("is_superuser")),
+    )

@@ -1,6 +1,6 @@
 """Every expected failure of this service."""
 
-from service_chassis.errors import ConflictError, ForbiddenError, UnauthorizedError, UnavailableError
+from service_chassis.errors import ConflictError, ForbiddenError, NotFoundError, UnauthorizedError, UnavailableError
 
 
 class EmailAlreadyRegisteredError(ConflictError):
@@ -29,6 +29,13 @@ class InvalidRefreshTokenError(UnauthorizedError):
 
     code = "invalid_refresh_token"
     detail = "The refresh token is not valid any more; log in again."
+
+
+class SessionNotFoundError(NotFoundError):
+    """There is no live session with this id among the caller's."""
+
+    code = "session_not_found"
+    detail = "You have no live session with this id."
 
 
 class InactiveUserError(ForbiddenError):

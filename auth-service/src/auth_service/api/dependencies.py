@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Annotated
+from uuid import UUID
 
 from fastapi import Depends, Request, Security
 
@@ -178,7 +179,15 @@ AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
 LoginFormDep = Annotated[LoginForm, Depends(strict_form(LoginForm))]
 
 
-async def get_current_user(access_token: Annotated[AccessToken, Depends(get_access_token)], users: UsersDep) -> User:
+AccessTokenDep = Annotated[AccessToken, Depends(get_access_token)]
+
+
+async def get_current_session_id(access_token: AccessTokenDep) -> UUID:
+    """Return which session the access token belongs to."""
+    return access_token.session_id
+
+
+async def get_current_user(access_token: AccessTokenDep, users: UsersDep) -> User:
     """Return the account whose live session the access token belongs to, and whose rights are still the token's."""
     user = await users.find_by_live_session(access_token.session_id)
     if user is None or (user.id, user.rights_version) != (access_token.subject, access_token.rights_version):
@@ -194,3 +203,4 @@ async def get_current_active_user(user: Annotated[User, Depends(get_current_user
 
 
 CurrentUser = Annotated[User, Security(get_current_active_user, scopes=["users:me"])]
+CurrentSessionId = Annotated[UUID, Security(get_current_session_id, scopes=["users:me"])]

@@ -14,8 +14,8 @@ class AuditEventRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, audit_event: AuditEvent, *, on_commit: Callable[[], None]) -> None:
-        """Insert an event, and call back once it is in the database for good."""
-        self._session.add(audit_event)
+    async def add(self, *audit_events: AuditEvent, on_commit: Callable[[], None]) -> None:
+        """Insert events, and call back once they are in the database for good."""
+        self._session.add_all(audit_events)
         await self._session.flush()
         event.listen(self._session.sync_session, "after_commit", lambda _: on_commit(), once=True)

@@ -1,9 +1,10 @@
 """Statements about sessions."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.models import Session, User
@@ -33,7 +34,29 @@ class SessionRepository:
         )
         return await self._session.scalar(statement)
 
-    async def end(self, session_id: UUID) -> Session | None:
-        """End a session; None when it has ended before."""
+    async def list_live(self, user_id: UUID, *, limit: int) -> Sequence[Session]:
+        """Return somebody's sessions that have not ended, the last used first."""
+        statement = (
+            select(Session)
+            .where(Session.user_id == user_id, Session.ended_at.is_(None), Session.expires_at > func.now())
+            .order_by(Session.last_used_at.desc(), Session.id.desc())
+            .limit(limit)
+        )
+        return (await self._session.scalars(statement)).all()
+
+    async def end(self, session_id: UUID, *, user_id: UUID | None = None) -> Session | None:
+        """End a session, whosever it is unless an owner is given; None when it has ended before."""
         statement = update(Session).where(Session.id == session_id, Session.ended_at.is_(None))
+        if user_id is not None:
+            statement = statement.where(Session.user_id == user_id)
         return await self._session.scalar(statement.values(ended_at=func.now()).returning(Session))
+
+    async def end_all(self, user_id: UUID, *, kept_id: UUID | None) -> Sequence[Session]:
+        """End somebody's sessions but for one to be kept; return those that had not ended before.
+
+        One that is too old counts as well: its last access token may still be good elsewhere.
+        """
+        statement = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
+        if kept_id is not None:
+            statement = statement.where(Session.id != kept_id)
+        return (await self._session.scalars(statement.values(ended_at=func.now()).returning(Session))).all()

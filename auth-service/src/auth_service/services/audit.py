@@ -1,5 +1,7 @@
 """Records what happens to the security of accounts: as rows, and as log lines with stable names."""
 
+from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -27,15 +29,33 @@ class AuditTrail:
         **details: str | int | bool,
     ) -> None:
         """Record an event with the transaction, and write its log line when that commits; `details` hold no secret."""
-        audit_event = AuditEvent(
-            type=event_type,
-            user_id=user_id,
-            actor_id=actor_id,
-            address=self._device.address,
-            user_agent=self._device.user_agent,
-            details=details,
-        )
-        names = {"user_id": user_id, "actor_id": actor_id}
+        await self.record_all(event_type, [details], user_id=user_id, actor_id=actor_id)
+
+    async def record_all(
+        self,
+        event_type: AuditEventType,
+        details_of_each: Sequence[dict[str, Any]],
+        *,
+        user_id: UUID | None,
+        actor_id: UUID | None,
+    ) -> None:
+        """Record several events of one type that happened to one account at once, like `record` does."""
+        audit_events = [
+            AuditEvent(
+                type=event_type.value,
+                user_id=user_id,
+                actor_id=actor_id,
+                address=self._device.address,
+                user_agent=self._device.user_agent,
+                details=details,
+            )
+            for details in details_of_each
+        ]
+        await self._audit_events.add(*audit_events, on_commit=lambda: _log(audit_events))
+
+
+def _log(audit_events: Sequence[AuditEvent]) -> None:
+    for audit_event in audit_events:
+        names = {"user_id": audit_event.user_id, "actor_id": audit_event.actor_id}
         ids = {name: str(value) for name, value in names.items() if value is not None}
-        line = {"address": self._device.address, **ids, **details}
-        await self._audit_events.add(audit_event, on_commit=lambda: logger.info(event_type.value, **line))
+        logger.info(audit_event.type, address=audit_event.address, **ids, **audit_event.details)

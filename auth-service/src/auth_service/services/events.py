@@ -12,6 +12,6 @@ class EventPublisher:
     def __init__(self, outbox_events: OutboxEventRepository) -> None:
         self._outbox_events = outbox_events
 
-    async def publish(self, event_type: OutboxEventType, *, subject: UUID, **data: str | int) -> None:
-        """Tell of an event, should the transaction commit."""
-        await self._outbox_events.add(event_type, subject=str(subject), data=data)
+    async def publish(self, event_type: OutboxEventType, *subjects: UUID, **data: str | int) -> None:
+        """Tell of an event, one for each subject, should the transaction commit."""
+        await self._outbox_events.add(event_type, subjects=[str(subject) for subject in subjects], data=data)

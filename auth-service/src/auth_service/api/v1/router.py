@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter
 
-from auth_service.api.v1.endpoints import auth, users
+from auth_service.api.v1.endpoints import auth, sessions, users
 
 router = APIRouter()
 router.include_router(auth.token_router)
 router.include_router(auth.router)
+router.include_router(sessions.router)
 router.include_router(users.router)

@@ -32,6 +32,10 @@ setup: .venv/.installed ## Install everything into .venv; every other target doe
 test: .venv/.installed ## Run every test with coverage; T=path runs these alone
 	@$(VENV) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder $(COVERAGE) $(T)
 
+.PHONY: test-large
+test-large: .venv/.installed ## Run the tests that need two million rows
+	@$(VENV) -m pytest -n 0 -m large items-service/tests
+
 .PHONY: check
 check: fmt-check lint types imports dead-code ## Check format, lint, types, imports and dead code
 

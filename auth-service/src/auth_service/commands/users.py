@@ -1,21 +1,16 @@
-"""The command line: serve, migrate, openapi, create-superuser."""
+"""Commands about accounts."""
 
 import asyncio
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from auth_service.core.config import Settings
-from service_chassis.command_line import new_command_line, run
 from service_chassis.logs import configure_logging
 from service_chassis.settings import load_settings
 
-commands = new_command_line(Path(__file__).parent, Settings)
 
-
-@commands.command()
 def create_superuser(
     email: Annotated[str, typer.Option(help="The address to log in with.")],
 ) -> None:
@@ -47,8 +42,3 @@ async def _create_superuser(settings: Settings, *, email: str, password: str) ->
         sys.exit("\n".join(f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors(include_input=False)))
     finally:
         await resources.close()
-
-
-def main() -> None:
-    """Run the command line."""
-    run(commands)

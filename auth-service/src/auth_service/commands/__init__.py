@@ -1,0 +1,15 @@
+"""The command line: what every service's has, and a module for each topic of this one."""
+
+from pathlib import Path
+
+from auth_service.commands.users import create_superuser
+from auth_service.core.config import Settings
+from service_chassis.command_line import new_command_line, run
+
+commands = new_command_line(Path(__file__).parents[1], Settings)
+commands.command()(create_superuser)
+
+
+def main() -> None:
+    """Run the command line."""
+    run(commands)

@@ -107,6 +107,12 @@ async def test_a_superuser_needs_an_address_and_a_good_password(database: Emptya
     assert [line.partition(":")[0] for line in refused.stderr.splitlines()] == ["email", "password"]
 
 
+async def test_a_superusers_password_is_not_one_that_is_tried_first(database: EmptyableDatabase) -> None:
+    refused = await create_superuser(environment_of(database), password="password1")
+
+    assert_refused_in_a_line(refused, naming="password")
+
+
 async def test_bad_settings_are_named_at_once(database: EmptyableDatabase) -> None:
     bad = {"ALGORITHM": "none-4711", "ACCESS_TOKEN_EXPIRE_MINUTES": "4711", "REGISTRATION_ENABLED": "4711"}
 

@@ -1,6 +1,13 @@
 """Every expected failure of this service."""
 
-from service_chassis.errors import ConflictError, ForbiddenError, NotFoundError, UnauthorizedError, UnavailableError
+from service_chassis.errors import (
+    ConflictError,
+    ForbiddenError,
+    NotFoundError,
+    UnauthorizedError,
+    UnavailableError,
+    UnprocessableError,
+)
 
 
 class EmailAlreadyRegisteredError(ConflictError):
@@ -22,6 +29,20 @@ class InvalidCredentialsError(UnauthorizedError):
 
     code = "invalid_grant"
     detail = "The e-mail address or the password is wrong."
+
+
+class PasswordTooCommonError(UnprocessableError):
+    """The new password is one that is tried first."""
+
+    code = "password_too_common"
+    detail = "This password is easy to guess: it is one of the most common ones, or the account's own address."
+
+
+class WrongPasswordError(ForbiddenError):
+    """What was sent as the current password is not; no 401, which would make clients log out."""
+
+    code = "wrong_password"
+    detail = "The current password is wrong."
 
 
 class InvalidRefreshTokenError(UnauthorizedError):

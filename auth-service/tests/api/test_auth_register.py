@@ -119,6 +119,27 @@ async def test_a_password_has_8_characters_and_at_most_4096_bytes(client: httpx.
     assert [error["pointer"] for error in response.json()["errors"]] == ["/password"]
 
 
+@pytest.mark.parametrize(
+    "password",
+    [
+        pytest.param("password1", id="frequent"),
+        pytest.param("PassWord1", id="in another case"),
+        pytest.param("\uff50assword1", id="in another width"),
+        pytest.param("ada.lovelace@example.com", id="the address"),
+        pytest.param("Ada.Lovelace@Example.com.", id="the address in another spelling"),
+        pytest.param("Ada.Lovelace", id="the address up to the @"),
+    ],
+)
+async def test_a_password_is_not_one_that_is_tried_first(
+    client: httpx.AsyncClient, stored: asyncpg.Connection, password: str
+) -> None:
+    response = await client.post(REGISTER, json={"email": "ada.lovelace@example.com", "password": password})
+
+    assert (response.status_code, response.json()["code"]) == (422, "password_too_common")
+    assert password not in response.text
+    assert await stored.fetchval("SELECT count(*) FROM users") == 0
+
+
 @pytest.mark.parametrize("email", ["ada", "ada@localhost", "@example.com", "a\0da@example.com", "", None, ["x@y.de"]])
 async def test_what_is_no_address_is_refused(client: httpx.AsyncClient, email: object) -> None:
     response = await client.post(REGISTER, json=ADA | {"email": email})

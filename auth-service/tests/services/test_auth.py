@@ -106,6 +106,26 @@ async def test_an_account_that_changes_while_its_password_is_hashed_is_not_logge
     assert (login.result().status_code, login.result().json()["error"]) == (401, "invalid_grant")
 
 
+async def test_a_login_with_a_password_that_is_changed_while_it_is_hashed_is_refused(
+    new_app: Callable[..., FastAPI], stored: asyncpg.Connection
+) -> None:
+    busy = new_app()
+    async with running_client(busy) as client, running_client(new_app()) as other:
+        user = await register(client)
+        hashing = busy.state.resources.password_hashing = GatedHashing()
+        async with asyncio.TaskGroup() as group:
+            login = group.create_task(log_in(client))
+            await hashing.wait_for_arrivals(1)
+
+            body = {"current_password": ADA["password"], "new_password": "correct battery horse staple"}
+            headers = {"Authorization": f"Bearer {user.token.access_token}"}
+            changed = await other.put("/api/v1/users/me/password", json=body, headers=headers)
+            hashing.gate.set()
+
+    assert (changed.status_code, login.result().status_code) == (204, 401)
+    assert await stored.fetchval("SELECT count(*) FROM sessions WHERE ended_at IS NULL") == 1
+
+
 async def test_parallel_logins_with_an_outdated_hash_all_succeed(
     new_app: Callable[..., FastAPI], stored: asyncpg.Connection
 ) -> None:

@@ -21,6 +21,7 @@ from auth_service.schemas.tokens import LoginForm
 from auth_service.services.audit import AuditTrail
 from auth_service.services.auth import AuthService
 from auth_service.services.events import EventPublisher
+from auth_service.services.passwords import PasswordService
 from auth_service.services.sessions import SessionService
 from auth_service.services.signing_keys import SigningKeys
 from auth_service.services.tokens import TokenService
@@ -131,6 +132,22 @@ def get_session_service(
 
 
 SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
+
+
+def get_password_service(
+    resources: ResourcesDep, session: SessionDep, users: UsersDep, sessions: SessionServiceDep, audit: AuditTrailDep
+) -> PasswordService:
+    """Build what changes passwords."""
+    return PasswordService(
+        users=users,
+        sessions=sessions,
+        audit=audit,
+        password_hashing=resources.password_hashing,
+        commit=session.commit,
+    )
+
+
+PasswordServiceDep = Annotated[PasswordService, Depends(get_password_service)]
 
 
 def get_token_service(

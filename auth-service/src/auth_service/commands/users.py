@@ -27,7 +27,7 @@ async def _create_superuser(settings: Settings, *, email: str, password: str) ->
     from pydantic import ValidationError
 
     from auth_service.api.dependencies import Resources, get_user_service, get_users
-    from auth_service.errors import EmailAlreadyRegisteredError
+    from auth_service.errors import EmailAlreadyRegisteredError, PasswordTooCommonError
     from auth_service.schemas.users import UserCreate
 
     resources = Resources(settings)
@@ -38,6 +38,8 @@ async def _create_superuser(settings: Settings, *, email: str, password: str) ->
         typer.echo(f"Created the superuser {new_user.email}.")
     except EmailAlreadyRegisteredError:
         typer.echo(f"The account {email} exists; nothing was changed.")
+    except PasswordTooCommonError as error:
+        sys.exit(f"password: {error.detail}")
     except ValidationError as error:
         sys.exit("\n".join(f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors(include_input=False)))
     finally:

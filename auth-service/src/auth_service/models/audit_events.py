@@ -19,6 +19,8 @@ class AuditEventType(StrEnum):
     USER_REGISTERED = "user.registered"
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
+    PASSWORD_CHANGED = "password.changed"  # noqa: S105  # the name of an event
+    PASSWORD_CHANGE_FAILED = "password.change_failed"  # noqa: S105  # the name of an event
     SESSION_ENDED = "session.ended"
     REFRESH_REUSED = "refresh.reused"
 

@@ -63,6 +63,12 @@ class UserRepository:
         except IntegrityError as error:
             raise EmailAlreadyRegisteredError from error
 
+    async def set_password(self, user: User, hashed_password: str) -> None:
+        """Store the hash of a new password, which overtakes logins that are verifying the old one."""
+        user.hashed_password = hashed_password
+        user.password_version += 1
+        await self._session.flush()
+
     async def replace_password_hash(self, user_id: UUID, hashed_password: str) -> None:
         """Store a hash of the same password made with today's parameters."""
         await self._session.execute(update(User).where(User.id == user_id).values(hashed_password=hashed_password))

@@ -84,6 +84,13 @@ class UserUpdate(StrictModel):
     full_name: FullName = Field(default_factory=str, examples=["Ada King"])
 
 
+class PasswordChange(StrictModel):
+    """A new password, and the current one to prove that it is the owner who asks."""
+
+    current_password: SecretStr = Field(examples=["correct horse battery staple"])
+    new_password: Password = Field(examples=["correct battery horse staple"])
+
+
 class UserInDB(BaseModel):
     """What is stored of an account and may be shown; the password's hash never is."""
 

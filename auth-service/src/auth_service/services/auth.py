@@ -42,6 +42,7 @@ class AuthService:
         Raises:
             RegistrationDisabledError: nobody may register here.
             EmailAlreadyRegisteredError: the address is taken.
+            PasswordTooCommonError: the password is easy to guess.
             PasswordHashingBusyError: too many passwords wait to be hashed.
         """
         if not self._settings.registration_enabled:

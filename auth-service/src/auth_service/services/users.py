@@ -5,6 +5,7 @@ from auth_service.errors import EmailAlreadyRegisteredError
 from auth_service.models import User
 from auth_service.repositories.users import UserRepository
 from auth_service.schemas.users import UserCreate, UserUpdate
+from auth_service.services.passwords import refuse_guessable_password
 
 
 class UserService:
@@ -19,9 +20,12 @@ class UserService:
 
         Raises:
             EmailAlreadyRegisteredError: the address is taken.
+            PasswordTooCommonError: the password is easy to guess.
             PasswordHashingBusyError: too many passwords wait to be hashed.
         """
-        hashed_password = await self._password_hashing.hash(new_user.password.get_secret_value())
+        password = new_user.password.get_secret_value()
+        refuse_guessable_password(password, email=new_user.email)
+        hashed_password = await self._password_hashing.hash(password)
         user = await self._users.add(
             email=new_user.email,
             hashed_password=hashed_password,

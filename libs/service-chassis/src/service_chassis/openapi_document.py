@@ -37,6 +37,8 @@ def _describe_failures(document: dict[str, Any], schemas: dict[str, Any]) -> Non
             responses = operation["responses"]
             if "HTTPValidationError" in str(responses.get("422")):
                 responses["422"] = _INVALID
+            elif "422" in responses:
+                responses["422"]["description"] = _INVALID["description"] + responses["422"]["description"]
             takes_json = "application/json" in operation.get("requestBody", {}).get("content", {})
             operation["responses"] = _FOR_EVERY_REQUEST | (_FOR_EVERY_JSON_BODY if takes_json else {}) | responses
 

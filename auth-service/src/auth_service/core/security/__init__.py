@@ -1,6 +1,7 @@
 """Passwords, keys and tokens: how they are made, hashed, sealed and compared."""
 
 from auth_service.core.security.access_tokens import SigningKeyPair, create_access_token
+from auth_service.core.security.common_passwords import is_common_password
 from auth_service.core.security.passwords import (
     MAXIMUM_PASSWORD_BYTES,
     PasswordHashing,
@@ -24,6 +25,7 @@ __all__ = [
     "create_access_token",
     "get_password_hash",
     "hash_refresh_token",
+    "is_common_password",
     "needs_rehash",
     "new_refresh_token",
     "seal",

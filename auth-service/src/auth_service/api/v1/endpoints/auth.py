@@ -9,6 +9,7 @@ from auth_service.errors import (
     InvalidCredentialsError,
     InvalidRefreshTokenError,
     PasswordHashingBusyError,
+    PasswordTooCommonError,
     RegistrationDisabledError,
 )
 from auth_service.schemas.tokens import LoginForm, OAuth2ErrorBody, RefreshRequest, TokenPair
@@ -25,7 +26,11 @@ token_router = APIRouter(prefix="/auth", tags=["auth"], route_class=OAuth2Route)
     "/register",
     status_code=status.HTTP_201_CREATED,
     responses=documented_problems(
-        RegistrationDisabledError, EmailAlreadyRegisteredError, PasswordHashingBusyError, DatabaseUnavailableError
+        RegistrationDisabledError,
+        EmailAlreadyRegisteredError,
+        PasswordTooCommonError,
+        PasswordHashingBusyError,
+        DatabaseUnavailableError,
     ),
 )
 async def register(new_user: UserCreate, auth: AuthServiceDep) -> UserWithToken:

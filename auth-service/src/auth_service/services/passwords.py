@@ -1,0 +1,80 @@
+"""Passwords: which ones are good enough, and how they change."""
+
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from auth_service.core.security import PasswordHashing, is_common_password
+from auth_service.errors import PasswordTooCommonError, WrongPasswordError
+from auth_service.models import AuditEventType, User
+from auth_service.repositories.users import UserRepository
+from auth_service.schemas.users import PasswordChange, find_email_spelling
+from auth_service.services.audit import AuditTrail
+from auth_service.services.sessions import SessionService
+from service_chassis.errors import InvalidTokenError
+
+
+def refuse_guessable_password(password: str, *, email: str) -> None:
+    """Refuse a password that somebody who knows the account's address would try first.
+
+    Raises:
+        PasswordTooCommonError: it is a frequent one, the address, or the part of that before the @.
+    """
+    own = {email, email.partition("@")[0]}
+    if is_common_password(password) or {find_email_spelling(password), password.lower()} & own:
+        raise PasswordTooCommonError
+
+
+class PasswordService:
+    """The passwords of accounts."""
+
+    def __init__(
+        self,
+        *,
+        users: UserRepository,
+        sessions: SessionService,
+        audit: AuditTrail,
+        password_hashing: PasswordHashing,
+        commit: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._audit = audit
+        self._password_hashing = password_hashing
+        self._commit = commit
+
+    async def change(self, user: User, change: PasswordChange, *, session_id: UUID) -> None:
+        """Replace a password by who knows it; their other sessions end, and the one that this is done in goes on.
+
+        Raises:
+            PasswordTooCommonError: the new one is easy to guess.
+            WrongPasswordError: the current one is another.
+            InvalidTokenError: the session ended meanwhile.
+            PasswordHashingBusyError: too many passwords wait to be hashed.
+        """
+        new_password = change.new_password.get_secret_value()
+        refuse_guessable_password(new_password, email=user.email)
+        # Commits: nothing; it gives the connection back, which others need while the passwords wait to be hashed.
+        await self._commit()
+        if not await self._password_hashing.verify(change.current_password.get_secret_value(), user.hashed_password):
+            raise await self._refusal(user)
+        hashed_password = await self._password_hashing.hash(new_password)
+        # Hashing takes its time: the password that was verified may be the current one no more, or the session over.
+        if not await self._users.lock_unchanged(user):
+            raise await self._refusal(user)
+        if await self._users.find_by_live_session(session_id) is None:
+            raise InvalidTokenError
+        await self.replace(user, hashed_password, kept_session_id=session_id)
+
+    async def replace(
+        self, user: User, hashed_password: str, *, kept_session_id: UUID | None = None, actor_id: UUID | None = None
+    ) -> None:
+        """Store the hash of a new password for a locked account, and end all sessions but for one to be kept."""
+        await self._users.set_password(user, hashed_password)
+        await self._audit.record(AuditEventType.PASSWORD_CHANGED, user_id=user.id, actor_id=actor_id)
+        await self._sessions.end_all(user.id, kept_id=kept_session_id, actor_id=actor_id)
+
+    async def _refusal(self, user: User) -> WrongPasswordError:
+        await self._audit.record(AuditEventType.PASSWORD_CHANGE_FAILED, user_id=user.id)
+        # Commits: that somebody tried stays on record although the request is refused.
+        await self._commit()
+        return WrongPasswordError()

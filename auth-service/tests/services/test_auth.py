@@ -24,10 +24,10 @@ class GatedHashing(PasswordHashing):
         self.arrived = asyncio.Semaphore(0)
         self.gate = asyncio.Event()
 
-    async def verify(self, password: str, hashed_password: str | None) -> bool:
+    async def verify(self, password: str, hashed_password: str | None, *, may_match: bool = True) -> bool:
         self.arrived.release()
         await self.gate.wait()
-        return await super().verify(password, hashed_password)
+        return await super().verify(password, hashed_password, may_match=may_match)
 
     async def wait_for_arrivals(self, count: int) -> None:
         async with asyncio.timeout(30):

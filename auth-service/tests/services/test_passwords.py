@@ -27,10 +27,10 @@ class GatedHashing(PasswordHashing):
         self.arrived = asyncio.Event()
         self.gate = asyncio.Event()
 
-    async def verify(self, password: str, hashed_password: str | None) -> bool:
+    async def verify(self, password: str, hashed_password: str | None, *, may_match: bool = True) -> bool:
         self.arrived.set()
         await self.gate.wait()
-        return await super().verify(password, hashed_password)
+        return await super().verify(password, hashed_password, may_match=may_match)
 
 
 def authorization(token: TokenPair) -> dict[str, str]:

@@ -63,8 +63,9 @@ class AuthService:
         # Commits: nothing; it gives the connection back, which others need while this password waits to be hashed.
         await self._commit()
         hashed_password = user.hashed_password if user is not None else None
-        matches = await self._password_hashing.verify(password, hashed_password)
-        if user is None or not matches or not user.is_active:
+        may_log_in = user is not None and user.is_active
+        matches = await self._password_hashing.verify(password, hashed_password, may_match=may_log_in)
+        if user is None or not matches:
             raise await self._refusal(user)
         upgraded_hash = await self._password_hashing.hash(password) if needs_rehash(user.hashed_password) else None
         # Hashing takes its time, and the account may have lost its rights meanwhile.

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
+import re
 import secrets
 import sys
 import threading
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import TypeVar
@@ -25,6 +26,9 @@ _CONTEXT = CryptContext(
     argon2__time_cost=2,
     argon2__parallelism=1,
 )
+# What a verification costs is written at the front of a hash.
+_COST = re.compile(r"\$argon2\w+\$(?:v=\d+\$)?m=\d+,t=\d+,p=\d+\$|\$2[aby]\$\d\d\$")
+_MAXIMUM_DECOYS = 8
 Result = TypeVar("Result")
 
 
@@ -36,16 +40,20 @@ def get_password_hash(password: str) -> str:
 
 def verify_password(password: str, hashed_password: str) -> bool:
     """Whether the hash, of any scheme that was ever in use, belongs to the password; slow on purpose."""
-    try:
-        return bool(_CONTEXT.verify(_normalize(password), hashed_password))
-    except (ValueError, TypeError):
-        # A hash that is garbage, or a password that its scheme can't take, is one that does not match.
-        return False
+    return bool(_compare(password, hashed_password))
 
 
 def needs_rehash(hashed_password: str) -> bool:
     """Whether a hash was made with a scheme or cost that is not today's."""
     return bool(_CONTEXT.needs_update(hashed_password))
+
+
+def _compare(password: str, hashed_password: str) -> bool | None:
+    try:
+        return bool(_CONTEXT.verify(_normalize(password), hashed_password))
+    except (ValueError, TypeError):
+        # A hash that is garbage, or a password that its scheme can't take, is one that does not match, at no cost.
+        return None
 
 
 def _normalize(password: str) -> str:
@@ -59,8 +67,8 @@ class PasswordHashing:
     def __init__(self, *, threads: int = 2, queue_length: int = 64) -> None:
         self._executor = ThreadPoolExecutor(threads, "password-hashing", initializer=_lower_priority)
         self._places = threading.BoundedSemaphore(threads + queue_length)
-        # Verified for unknown users, so that their logins cost what everybody's cost.
-        self._decoy = _decoy_hash()
+        # By their cost. Until hashes with other parameters are met, today's are the only ones.
+        self._decoys = {_cost(_decoy_hash()): _decoy_hash()}
 
     async def hash(self, password: str) -> str:
         """Return the hash of a new password.
@@ -70,14 +78,26 @@ class PasswordHashing:
         """
         return await self._run(lambda: get_password_hash(password))
 
-    async def verify(self, password: str, hashed_password: str | None) -> bool:
-        """Whether the password matches; None, for an unknown user, costs the same time and never matches.
+    async def verify(self, password: str, hashed_password: str | None, *, may_match: bool = True) -> bool:
+        """Whether the password matches; every refusal costs the same, whoever is refused and why.
+
+        None, for an unknown user, matches nothing; nor does a hash that may not match, as that of a disabled account.
 
         Raises:
             PasswordHashingBusyError: the queue is full.
         """
-        matches = await self._run(lambda: verify_password(password, hashed_password or self._decoy))
-        return matches and hashed_password is not None
+        self._meet(hashed_password)
+        decoys = dict(self._decoys)
+        return await self._run(
+            lambda: _verify_at_equal_cost(password, hashed_password, may_match=may_match, decoys=decoys)
+        )
+
+    def _meet(self, hashed_password: str | None) -> None:
+        # A hash with other parameters takes another time, which no waiting hides while a machine is busy. So once one
+        # is met, each refusal verifies a hash of every kind.
+        cost = _cost(hashed_password)
+        if cost and len(self._decoys) < _MAXIMUM_DECOYS:
+            self._decoys.setdefault(cost, _decoy_of(cost))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         if not self._places.acquire(blocking=False):
@@ -90,6 +110,31 @@ class PasswordHashing:
     def close(self) -> None:
         """End the threads after what they are doing; drop what waits."""
         self._executor.shutdown(cancel_futures=True)
+
+
+def _verify_at_equal_cost(
+    password: str, hashed_password: str | None, *, may_match: bool, decoys: Mapping[str, str]
+) -> bool:
+    matches = None if hashed_password is None else _compare(password, hashed_password)
+    if matches and may_match:
+        return True
+    paid = None if matches is None else _cost(hashed_password)
+    for cost, decoy in decoys.items():
+        if cost != paid:
+            _compare(password, decoy)
+    return False
+
+
+def _cost(hashed_password: str | None) -> str:
+    """Return the part of a hash that says what verifying it costs; nothing for garbage and for no hash."""
+    found = _COST.match(hashed_password or "")
+    # The letter says which implementation made the hash, and nothing of what it costs.
+    return re.sub(r"^\$2[ay]", "$2b", found[0]) if found else ""
+
+
+def _decoy_of(cost: str) -> str:
+    salt_and_digest = "." * 53 if cost.startswith("$2b") else _decoy_hash().removeprefix(_cost(_decoy_hash()))
+    return cost + salt_and_digest
 
 
 @cache

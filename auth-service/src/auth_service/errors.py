@@ -4,6 +4,7 @@ from service_chassis.errors import (
     ConflictError,
     ForbiddenError,
     NotFoundError,
+    TooManyRequestsError,
     UnauthorizedError,
     UnavailableError,
     UnprocessableError,
@@ -64,6 +65,13 @@ class InactiveUserError(ForbiddenError):
 
     code = "inactive_user"
     detail = "This account is deactivated."
+
+
+class TooManyAttemptsError(TooManyRequestsError):
+    """Somebody tries what attackers try; `Retry-After` says when to go on."""
+
+    code = "too_many_attempts"
+    detail = "There were too many attempts; wait as long as Retry-After says."
 
 
 class PasswordHashingBusyError(UnavailableError):

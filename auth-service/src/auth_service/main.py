@@ -7,6 +7,7 @@ from fastapi import FastAPI
 
 from auth_service.api import jwks
 from auth_service.api.dependencies import Resources
+from auth_service.api.oauth2 import install_oauth2_errors
 from auth_service.api.v1.router import router
 from auth_service.core.config import Settings
 from auth_service.core.database import SCHEMA_REVISION
@@ -26,6 +27,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = new_application(settings, openapi_path="/auth/openapi.json", lifespan=_lifespan)
     app.state.resources = resources = Resources(settings)
 
+    install_oauth2_errors(app)
     install_dependencies(
         app,
         database=resources.database,

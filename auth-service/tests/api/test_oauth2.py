@@ -5,12 +5,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlencode
 
+import asyncpg
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import text
 
+from auth_service.api.oauth2 import OAuth2Route
 from auth_service.core.security import PasswordHashing
+from auth_service.errors import InvalidCredentialsError
 from auth_service.schemas.users import UserWithToken
+from service_chassis.dependencies import SessionDep
 
 LOGIN = "/api/v1/auth/login"
 EMAIL = "ada@example.com"
@@ -55,6 +60,25 @@ async def test_a_malformed_form_is_an_invalid_request(client: httpx.AsyncClient,
     response = await client.post(LOGIN, content=content.encode(), headers=URLENCODED)
 
     assert_invalid_request(response)
+
+
+async def test_a_refused_request_changes_nothing(
+    app: FastAPI, client: httpx.AsyncClient, new_user: NewUser, stored: asyncpg.Connection
+) -> None:
+    await new_user(EMAIL)
+    refusing = APIRouter(route_class=OAuth2Route)
+
+    @refusing.post("/refuse")
+    async def refuse(session: SessionDep) -> None:
+        await session.execute(text("UPDATE users SET full_name = 'changed'"))
+        raise InvalidCredentialsError
+
+    app.include_router(refusing)
+
+    response = await client.post("/refuse")
+
+    assert (response.status_code, response.json()["error"]) == (401, "invalid_grant")
+    assert await stored.fetchval("SELECT full_name FROM users") == ""
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """The only wiring file: who builds which object, and what an endpoint may ask for."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request, Security
+from fastapi import Depends, Request, Response, Security
 
 from auth_service.api.oauth2 import strict_form
 from auth_service.core.config import Settings
@@ -22,8 +23,10 @@ from auth_service.services.audit import AuditTrail
 from auth_service.services.auth import AuthService
 from auth_service.services.events import EventPublisher
 from auth_service.services.passwords import PasswordService
+from auth_service.services.rate_limits import RateLimits
 from auth_service.services.sessions import SessionService
 from auth_service.services.signing_keys import SigningKeys
+from auth_service.services.throttling import Throttle
 from auth_service.services.tokens import TokenService
 from auth_service.services.users import UserService
 from service_chassis.access_tokens.authentication import TokenAuthenticator
@@ -31,7 +34,7 @@ from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
-from service_chassis.errors import InvalidTokenError
+from service_chassis.errors import InvalidTokenError, ServiceError
 
 _MAXIMUM_ADDRESS = 64
 _MAXIMUM_AGENT = 500
@@ -44,6 +47,7 @@ class Resources:
         self.settings = settings
         self.database = Database(settings)
         self.password_hashing = PasswordHashing()
+        self.rate_limits = RateLimits(settings.redis_url)
         self.signing_keys = SigningKeys(database=self.database, settings=settings)
         self.authenticator = TokenAuthenticator(
             verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
@@ -57,6 +61,7 @@ class Resources:
     async def close(self) -> None:
         """End every thread and close every connection."""
         self.password_hashing.close()
+        await self.rate_limits.close()
         await self.database.close()
 
 
@@ -194,6 +199,42 @@ def get_auth_service(
 AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
 
 LoginFormDep = Annotated[LoginForm, Depends(strict_form(LoginForm))]
+
+
+def get_throttle(resources: ResourcesDep, session: SessionDep, audit: AuditTrailDep, device: DeviceDep) -> Throttle:
+    """Build what bounds the attempts of the request's address."""
+    return Throttle(
+        rate_limits=resources.rate_limits,
+        sessions=SessionRepository(session),
+        audit=audit,
+        device=device,
+        settings=resources.settings,
+        commit=session.commit,
+    )
+
+
+ThrottleDep = Annotated[Throttle, Depends(get_throttle)]
+
+
+async def throttle_login(form: LoginFormDep, throttle: ThrottleDep, response: Response) -> AsyncIterator[None]:
+    """Count an attempt to log in, and forget it when it succeeds."""
+    fields = (await throttle.admit_login(form.username)).fields()
+    response.headers.update(fields)
+    try:
+        yield
+    except ServiceError as error:
+        error.answer_headers.update(fields)
+        raise
+    await throttle.forgive_login(form.username)
+
+
+async def throttle_network(throttle: ThrottleDep, response: Response) -> None:
+    """Count an attempt of the request's network."""
+    response.headers.update((await throttle.admit_network()).fields())
+
+
+LoginThrottled = Depends(throttle_login, scope="function")
+NetworkThrottled = Depends(throttle_network)
 
 
 AccessTokenDep = Annotated[AccessToken, Depends(get_access_token)]

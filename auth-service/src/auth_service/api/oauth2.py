@@ -1,13 +1,13 @@
 """Token endpoints: requests are read and errors are answered as RFC 6749 says, since standard clients know no other."""
 
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from urllib.parse import parse_qsl
 
-from fastapi import Request, Response
-from fastapi.exceptions import HTTPException
+from fastapi import FastAPI, Request, Response
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.exceptions import HTTPException
 
 from auth_service.schemas.tokens import OAuth2ErrorBody
 from service_chassis.errors import ServiceError
@@ -18,6 +18,7 @@ FORM = "application/x-www-form-urlencoded"
 _INVALID_REQUEST = "invalid_request"
 _NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
+ExceptionHandler = Callable[[Request, Any], Any]
 FormType = TypeVar("FormType", bound=StrictModel)
 
 
@@ -29,14 +30,30 @@ class OAuth2Route(APIRoute):
         handle = super().get_route_handler()
 
         async def handle_oauth2(request: Request) -> Response:
-            try:
-                return await handle(request)
-            except ServiceError as error:
-                return _oauth2_error(error.status_code, error.code, description=error.detail, headers=error.headers)
-            except HTTPException as error:
-                return _oauth2_error(error.status_code, _INVALID_REQUEST, description=error.detail, headers={})
+            # Only noted here: an error that became an answer inside of the route would let the transaction commit.
+            request.state.answers_as_oauth2 = True
+            return await handle(request)
 
         return handle_oauth2
+
+
+def install_oauth2_errors(app: FastAPI) -> None:
+    """Answer the failures of token endpoints in their own form."""
+    for error_class in (ServiceError, HTTPException):
+        app.add_exception_handler(error_class, _answer_or(app.exception_handlers[error_class]))
+
+
+def _answer_or(answer_elsewhere: ExceptionHandler) -> ExceptionHandler:
+    async def answer(request: Request, error: Exception) -> Response:
+        if not getattr(request.state, "answers_as_oauth2", False):
+            response: Response = await answer_elsewhere(request, error)
+            return response
+        if isinstance(error, ServiceError):
+            return _oauth2_error(error.status_code, error.code, description=error.detail, headers=error.answer_headers)
+        invalid = cast("HTTPException", error)
+        return _oauth2_error(invalid.status_code, _INVALID_REQUEST, description=invalid.detail, headers={})
+
+    return answer
 
 
 def strict_form(model: type[FormType]) -> Callable[[Request], Coroutine[Any, Any, FormType]]:

@@ -4,7 +4,8 @@ from datetime import timedelta
 from importlib.metadata import version
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, ValidationInfo
+from limits import RateLimitItem, parse
+from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo
 
 from service_chassis.access_tokens.claims import MAXIMUM_ACCESS_TOKEN_LIFETIME
 from service_chassis.settings import ServiceSettings
@@ -16,6 +17,16 @@ def _another_than_the_users(audience: str, info: ValidationInfo) -> str:
     if audience == info.data.get("token_audience"):
         raise ValueError("has to be another audience than TOKEN_AUDIENCE: users' routes refuse machine clients by it")
     return audience
+
+
+def _limit(value: object) -> object:
+    try:
+        return parse(value) if isinstance(value, str) else value
+    except ValueError:
+        raise ValueError("has to be of the form '10 per 15 minutes'") from None
+
+
+Limit = Annotated[InstanceOf[RateLimitItem], BeforeValidator(_limit)]
 
 
 class Settings(ServiceSettings):
@@ -33,3 +44,9 @@ class Settings(ServiceSettings):
     refresh_token_idle_days: int = Field(14, ge=1)
     session_expire_days: int = Field(90, ge=1)
     registration_enabled: bool = True
+    login_limit_per_network: Limit = parse("300 per minute")
+    login_limit_per_account: Limit = parse("10 per 15 minutes")
+    """From one network; whoever logs in has all attempts again."""
+    login_limit_per_account_everywhere: Limit = parse("100 per hour")
+    """From all networks together, save those that the account was used from lately."""
+    mail_limit_per_address: Limit = parse("5 per hour")

@@ -21,6 +21,7 @@ class AuditEventType(StrEnum):
     LOGIN_FAILED = "login.failed"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  # the name of an event
     PASSWORD_CHANGE_FAILED = "password.change_failed"  # noqa: S105  # the name of an event
+    ATTEMPTS_REFUSED = "attempts.refused"
     SESSION_ENDED = "session.ended"
     REFRESH_REUSED = "refresh.reused"
 

@@ -1,5 +1,6 @@
 """The kinds of expected failure; each service derives its own, with a stable code."""
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -11,8 +12,9 @@ class ServiceError(Exception):
     detail: ClassVar[str]
     headers: ClassVar[dict[str, str]] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(self.detail)
+        self.answer_headers = {**self.headers, **(headers or {})}
 
 
 class BadRequestError(ServiceError):
@@ -56,6 +58,12 @@ class UnprocessableError(ServiceError):
     """The request is well-formed and can't be meant."""
 
     status_code = 422
+
+
+class TooManyRequestsError(ServiceError):
+    """The caller did this too often; waiting helps."""
+
+    status_code = 429
 
 
 class UnavailableError(ServiceError):

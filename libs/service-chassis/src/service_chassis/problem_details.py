@@ -96,7 +96,7 @@ def documented_problems(*errors: type[ServiceError]) -> dict[int | str, dict[str
 async def _answer_service_error(request: Request, error: Exception) -> Response:
     error = cast("ServiceError", error)
     return problem_response(
-        request, status=error.status_code, code=error.code, detail=error.detail, headers=error.headers
+        request, status=error.status_code, code=error.code, detail=error.detail, headers=error.answer_headers
     )
 
 

@@ -2,7 +2,13 @@
 
 from fastapi import APIRouter, Response, status
 
-from auth_service.api.dependencies import AuthServiceDep, LoginFormDep, TokenServiceDep
+from auth_service.api.dependencies import (
+    AuthServiceDep,
+    LoginFormDep,
+    LoginThrottled,
+    NetworkThrottled,
+    TokenServiceDep,
+)
 from auth_service.api.oauth2 import OAuth2Route, form_body
 from auth_service.errors import (
     EmailAlreadyRegisteredError,
@@ -11,6 +17,7 @@ from auth_service.errors import (
     PasswordHashingBusyError,
     PasswordTooCommonError,
     RegistrationDisabledError,
+    TooManyAttemptsError,
 )
 from auth_service.schemas.tokens import LoginForm, OAuth2ErrorBody, RefreshRequest, TokenPair
 from auth_service.schemas.users import User, UserCreate, UserWithToken
@@ -25,10 +32,12 @@ token_router = APIRouter(prefix="/auth", tags=["auth"], route_class=OAuth2Route)
 @router.post(
     "/register",
     status_code=status.HTTP_201_CREATED,
+    dependencies=[NetworkThrottled],
     responses=documented_problems(
         RegistrationDisabledError,
         EmailAlreadyRegisteredError,
         PasswordTooCommonError,
+        TooManyAttemptsError,
         PasswordHashingBusyError,
         DatabaseUnavailableError,
     ),
@@ -41,11 +50,16 @@ async def register(new_user: UserCreate, auth: AuthServiceDep) -> UserWithToken:
 
 @token_router.post(
     "/login",
+    dependencies=[LoginThrottled],
     openapi_extra=form_body(LoginForm),
     responses={
         400: {"model": OAuth2ErrorBody, "description": "- `invalid_request`: The form is not one.\n"},
         401: {"model": OAuth2ErrorBody, "description": f"- `invalid_grant`: {InvalidCredentialsError.detail}\n"},
         413: {"model": OAuth2ErrorBody, "description": "- `invalid_request`: The form is too large.\n"},
+        429: {
+            "model": OAuth2ErrorBody,
+            "description": f"- `{TooManyAttemptsError.code}`: {TooManyAttemptsError.detail}\n",
+        },
         503: {"model": OAuth2ErrorBody, "description": "- Something that a login needs is away; try again.\n"},
     },
 )

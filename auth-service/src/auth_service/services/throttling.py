@@ -1,0 +1,138 @@
+"""How often somebody may try what attackers try: counted before anything is looked up or hashed.
+
+An attacker can use up the attempts at an account, but not its owner's: whoever comes from a network that the account
+was used from counts against that network's own attempts only.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from limits import RateLimitItem, RateLimitItemPerSecond
+
+from auth_service.core.config import Settings
+from auth_service.errors import TooManyAttemptsError
+from auth_service.models import AuditEventType
+from auth_service.repositories.sessions import SessionRepository
+from auth_service.schemas.devices import Device
+from auth_service.schemas.users import find_email_spelling
+from auth_service.services.audit import AuditTrail
+from auth_service.services.rate_limits import Count, RateLimits
+from service_chassis.key_derivation import derive_key
+
+# What one customer of an IPv6 provider has at least (RFC 6177), so more addresses are no more attempts.
+_IPV6_NETWORK_BITS = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a policy's attempts."""
+
+    policy: str
+    quota: int
+    window_seconds: int
+    remaining: int
+    reset_seconds: int
+
+    def fields(self) -> dict[str, str]:
+        """Return what the IETF draft "RateLimit header fields for HTTP" says of it (revision 10)."""
+        return {
+            "RateLimit-Policy": f'"{self.policy}";q={self.quota};w={self.window_seconds}',
+            "RateLimit": f'"{self.policy}";r={self.remaining};t={self.reset_seconds}',
+        }
+
+
+class Throttle:
+    """The attempts of one request's address, and of the accounts that it names."""
+
+    def __init__(
+        self,
+        *,
+        rate_limits: RateLimits,
+        sessions: SessionRepository,
+        audit: AuditTrail,
+        device: Device,
+        settings: Settings,
+        commit: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._rate_limits = rate_limits
+        self._sessions = sessions
+        self._audit = audit
+        self._network = _network(device.address)
+        self._key = derive_key(settings.secret_key[0], purpose="rate limits")
+        self._settings = settings
+        self._commit = commit
+
+    async def admit_login(self, username: str) -> Allowance:
+        """Count an attempt to log in, and say how many are left.
+
+        Raises:
+            TooManyAttemptsError: from this network, or at this account.
+        """
+        await self.admit_network()
+        account = self._account_key(username)
+        allowance = await self._admit("account", self._settings.login_limit_per_account, account, self._network)
+        limit = self._settings.login_limit_per_account_everywhere
+        everywhere = await self._rate_limits.count(limit, "account everywhere", account)
+        if not everywhere.admitted and not await self._is_known_here(username):
+            await self._refuse(_allowance("account-everywhere", limit, count=everywhere), account)
+        return allowance
+
+    async def forgive_login(self, username: str) -> None:
+        """Give somebody who has proven who they are all their attempts again."""
+        limit = self._settings.login_limit_per_account
+        await self._rate_limits.forget(limit, "account", self._account_key(username), self._network)
+
+    async def admit_network(self) -> Allowance:
+        """Count an attempt of this network at something costly.
+
+        Raises:
+            TooManyAttemptsError: there were too many.
+        """
+        return await self._admit("network", self._settings.login_limit_per_network, self._network)
+
+    async def _admit(self, policy: str, limit: RateLimitItem, *names: str) -> Allowance:
+        count = await self._rate_limits.count(limit, policy, *names)
+        allowance = _allowance(policy, limit, count=count)
+        if not count.admitted:
+            await self._refuse(allowance, *names)
+        return allowance
+
+    async def _refuse(self, allowance: Allowance, *names: str) -> None:
+        # One record for each window: refusing is cheap, and must not become a way to fill the audit trail.
+        once = RateLimitItemPerSecond(1, allowance.window_seconds)
+        if (await self._rate_limits.count(once, "refusal", allowance.policy, *names)).admitted:
+            await self._audit.record(AuditEventType.ATTEMPTS_REFUSED, policy=allowance.policy)
+            # Commits: the refusal stays on record although the request is refused.
+            await self._commit()
+        raise TooManyAttemptsError({**allowance.fields(), "Retry-After": str(allowance.reset_seconds)})
+
+    async def _is_known_here(self, username: str) -> bool:
+        addresses = await self._sessions.addresses_of(_spelling(username))
+        return self._network in map(_network, addresses)
+
+    def _account_key(self, username: str) -> str:
+        # Whoever reads the counters must not learn addresses.
+        return hmac.digest(self._key, _spelling(username).encode(), hashlib.sha256).hex()
+
+
+def _allowance(policy: str, limit: RateLimitItem, *, count: Count) -> Allowance:
+    return Allowance(policy, limit.amount, limit.get_expiry(), count.remaining, count.reset_seconds)
+
+
+def _spelling(username: str) -> str:
+    return find_email_spelling(username) or username
+
+
+def _network(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is None:
+            return str(ip_network((parsed, _IPV6_NETWORK_BITS), strict=False))
+        parsed = parsed.ipv4_mapped
+    return str(parsed)

@@ -1,9 +1,11 @@
 import asyncio
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from items_service.api.etags import get_versions_known, get_versions_to_change
+from service_chassis.testing.issuer import TokenIssuer
 
 ITEMS = "/api/v1/items"
 
@@ -56,8 +58,37 @@ async def test_of_two_parallel_changes_of_one_version_exactly_one_succeeds(
     assert (await client.get(location)).json()["version"] == 2
 
 
-def test_a_star_allows_any_version_to_be_changed() -> None:
-    assert get_versions_to_change("*") is None
+async def test_a_star_allows_any_version_to_be_changed(client: httpx.AsyncClient, location: str) -> None:
+    response = await client.patch(location, json={"title": "new"}, headers={"If-Match": "*"})
+
+    assert response.status_code == 200
+
+
+async def test_a_star_says_that_the_client_holds_any_version(client: httpx.AsyncClient, location: str) -> None:
+    response = await client.get(location, headers={"If-None-Match": "*"})
+
+    assert response.status_code == 304
+
+
+async def test_a_version_that_the_client_does_not_hold_is_sent(client: httpx.AsyncClient, location: str) -> None:
+    response = await client.get(location, headers={"If-None-Match": '"2", "17"'})
+
+    assert response.status_code == 200
+    assert response.headers["ETag"] == '"1"'
+
+
+async def test_a_stale_version_of_somebody_elses_item_looks_like_no_item(
+    client: httpx.AsyncClient, issuer: TokenIssuer, location: str
+) -> None:
+    stranger = issuer.authorization(uuid4())
+
+    answers = [
+        await client.request(method, location, json=body, headers=stranger | condition)
+        for method, body in (("GET", None), ("PATCH", {"title": "mine"}), ("DELETE", None))
+        for condition in ({"If-Match": '"99"'}, {"If-Match": '"1"'}, {"If-None-Match": '"1"'}, {"If-None-Match": "*"})
+    ]
+
+    assert {answer.status_code for answer in answers} == {404}
 
 
 def test_several_tags_allow_each_of_their_versions() -> None:

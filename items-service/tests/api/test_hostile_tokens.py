@@ -76,7 +76,7 @@ def public_key(encoding: Encoding, form: PublicFormat) -> Callable[[TokenIssuer]
     return lambda issuer: issuer.private_key.public_key().public_bytes(encoding, form)
 
 
-FORGERIES = {
+FORGERIES: dict[str, Forge] = {
     "no algorithm": lambda issuer: compact_token(header_of(issuer, alg="none"), payload_of(issuer), sign=lambda _: b""),
     "none with a signature": with_header(alg="none"),
     "HS256": with_header(alg="HS256"),
@@ -167,19 +167,29 @@ def elsewhere() -> Iterator[KeyServer]:
         yield server
 
 
-@pytest.mark.parametrize("forge", [pytest.param(forge, id=name) for name, forge in FORGERIES.items()])
-async def test_a_forgery_is_a_401_at_once_and_nobody_is_asked(
-    warm: httpx.AsyncClient, issuer: TokenIssuer, key_server: KeyServer, forge: Forge
+async def test_every_forgery_is_a_401(warm: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    for name, forge in FORGERIES.items():
+        token = forge(issuer)
+
+        response = await get_items(warm, token)
+
+        assert (response.status_code, response.json()["code"]) == (401, "invalid_token"), name
+        assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+        assert token not in response.text
+
+
+async def test_a_forgery_is_refused_within_50_ms(warm: httpx.AsyncClient, issuer: TokenIssuer) -> None:
+    seconds = {name: await seconds_of_fastest_answer(warm, forge(issuer)) for name, forge in FORGERIES.items()}
+
+    assert {name: taken for name, taken in seconds.items() if taken >= 0.05} == {}
+
+
+async def test_nobody_is_asked_about_a_forgery(
+    warm: httpx.AsyncClient, issuer: TokenIssuer, key_server: KeyServer
 ) -> None:
-    token = forge(issuer)
+    for forge in FORGERIES.values():
+        await get_items(warm, forge(issuer))
 
-    response = await get_items(warm, token)
-
-    assert response.status_code == 401
-    assert response.json()["code"] == "invalid_token"
-    assert response.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
-    assert token not in response.text
-    assert await seconds_of_fastest_answer(warm, token) < 0.05
     assert key_server.requests == 1
 
 

@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncIterator
 from uuid import UUID, uuid4
 
 import asyncpg
@@ -69,10 +70,11 @@ async def test_twenty_parallel_posts_with_one_key_create_one_item(
     responses = await asyncio.gather(*(client.post(ITEMS, json=ITEM, headers=key) for _ in range(20)))
 
     created = {response.json()["id"] for response in responses if response.status_code == 201}
-    in_flight = [response for response in responses if response.status_code != 201]
+    told_to_retry = [response for response in responses if response.status_code != 201]
     assert len(created) == 1
-    assert all(response.status_code == 409 for response in in_flight)
-    assert all(response.headers["Retry-After"] == "1" for response in in_flight)
+    # On a busy machine some wait too long for a connection, which is a 503.
+    assert {response.status_code for response in told_to_retry} <= {409, 503}
+    assert all(response.headers["Retry-After"] == "1" for response in told_to_retry)
     assert await count_items(client) == 1
 
 
@@ -95,14 +97,42 @@ async def test_a_request_that_failed_leaves_its_key_free(client: httpx.AsyncClie
     assert response.status_code == 201
 
 
-async def test_a_worker_that_died_leaves_its_key_free(
-    client: httpx.AsyncClient, key: dict[str, str], owner_id: UUID, settings: Settings
-) -> None:
-    dsn = settings.database_url.get_secret_value().replace("+asyncpg", "")
-    other_worker = await asyncpg.connect(dsn)
-    await other_worker.execute("BEGIN")
+@pytest.fixture
+async def other_worker(settings: Settings, owner_id: UUID, key: dict[str, str]) -> AsyncIterator[asyncpg.Connection]:
+    """Let another process be at work on a request with the key."""
+    worker = await asyncpg.connect(settings.database_url.get_secret_value().replace("+asyncpg", ""))
+    await worker.execute("BEGIN")
     name = f"{owner_id} {key['Idempotency-Key']}"
-    await other_worker.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+    await worker.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", name)
+    yield worker
+    worker.terminate()
+
+
+@pytest.mark.usefixtures("other_worker")
+async def test_a_request_that_is_still_being_worked_on_is_not_begun_again(
+    client: httpx.AsyncClient, key: dict[str, str]
+) -> None:
+    response = await client.post(ITEMS, json=ITEM, headers=key)
+
+    assert response.status_code == 409
+    assert response.json()["code"] == "idempotency_key_in_flight"
+    assert response.headers["Retry-After"] == "1"
+    assert await count_items(client) == 0
+
+
+@pytest.mark.usefixtures("other_worker")
+async def test_a_key_in_flight_holds_up_no_other_key_and_no_other_user(
+    client: httpx.AsyncClient, issuer: TokenIssuer, key: dict[str, str]
+) -> None:
+    other_key = await client.post(ITEMS, json=ITEM, headers={"Idempotency-Key": str(uuid4())})
+    other_user = await client.post(ITEMS, json=ITEM, headers=key | issuer.authorization(uuid4()))
+
+    assert (other_key.status_code, other_user.status_code) == (201, 201)
+
+
+async def test_a_worker_that_died_leaves_its_key_free(
+    client: httpx.AsyncClient, key: dict[str, str], other_worker: asyncpg.Connection
+) -> None:
     assert (await client.post(ITEMS, json=ITEM, headers=key)).status_code == 409
 
     other_worker.terminate()

@@ -15,6 +15,12 @@ async def create_many(client: httpx.AsyncClient, count: int) -> list[str]:
     return ids[::-1]
 
 
+async def create_batch(client: httpx.AsyncClient, count: int) -> list[str]:
+    batch = {"items": [{"title": "same"}] * count}
+    created = (await client.post(f"{ITEMS}/batch", json=batch)).json()["items"]
+    return [item["id"] for item in created]
+
+
 async def get_page(client: httpx.AsyncClient, **parameters: str | int) -> dict[str, Any]:
     response = await client.get(ITEMS, params=parameters)
     assert response.status_code == 200, response.text
@@ -51,15 +57,26 @@ async def test_a_full_last_page_has_no_next_one(client: httpx.AsyncClient) -> No
     assert page["next_cursor"] is None
 
 
-async def test_a_walk_is_not_disturbed_by_what_others_insert_and_delete(client: httpx.AsyncClient) -> None:
-    newest_first = await create_many(client, 4)
-    first = await get_page(client, limit=2)
+@pytest.mark.parametrize("sort", ["created_at", "-created_at", "updated_at", "-updated_at", "title", "-title"])
+async def test_what_exists_during_a_walk_appears_once_while_others_insert_and_delete(
+    client: httpx.AsyncClient, sort: str
+) -> None:
+    # All of a batch have the same times and titles.
+    ids = await create_batch(client, 9)
+    stay, go = ids[::2], ids[1::2]
 
-    await client.delete(f"{ITEMS}/{newest_first[0]}")
-    await create_many(client, 1)
-    second = await get_page(client, limit=2, cursor=first["next_cursor"])
+    walked = []
+    response = await client.get(ITEMS, params={"sort": sort, "limit": 2})
+    walked += [item["id"] for item in response.json()["items"]]
+    while "next" in response.links:
+        await create_batch(client, 1)
+        if go:
+            await client.delete(f"{ITEMS}/{go.pop()}")
+        response = await client.get(response.links["next"]["url"])
+        walked += [item["id"] for item in response.json()["items"]]
 
-    assert [item["id"] for item in second["items"]] == newest_first[2:]
+    assert sorted(item_id for item_id in walked if item_id in stay) == sorted(stay)
+    assert len(set(walked)) == len(walked)
 
 
 async def test_a_list_shows_nobody_elses_items(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:

@@ -1,6 +1,6 @@
 """What people do with their items."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -66,8 +66,8 @@ class ItemService:
             cursor_after=lambda item: self._cursors.sign(_position_values(item, sort=query.sort), list_name=list_name),
         )
 
-    async def update(self, item_id: UUID, changes: ItemUpdate, *, versions: Collection[int] | None) -> Item:
-        """Change what was sent and leave the rest as it is; with versions given, only if the item is at one of them.
+    async def update(self, item_id: UUID, changes: ItemUpdate, *, versions: Container[int]) -> Item:
+        """Change what was sent and leave the rest as it is, if the item is at one of the versions.
 
         Raises:
             ItemNotFoundError: there is none with this id, or it is somebody else's.
@@ -77,8 +77,8 @@ class ItemService:
         await self._items.change(item, changes.model_dump(exclude_unset=True))
         return item
 
-    async def delete(self, item_id: UUID, *, versions: Collection[int] | None) -> None:
-        """Delete an item; with versions given, only if it is at one of them.
+    async def delete(self, item_id: UUID, *, versions: Container[int]) -> None:
+        """Delete an item, if it is at one of the versions.
 
         Raises:
             ItemNotFoundError: there is none with this id, or it is somebody else's.
@@ -86,11 +86,11 @@ class ItemService:
         """
         await self._items.delete(await self._get_for_change(item_id, versions))
 
-    async def _get_for_change(self, item_id: UUID, versions: Collection[int] | None) -> Item:
+    async def _get_for_change(self, item_id: UUID, versions: Container[int]) -> Item:
         item = await self._items.find_and_lock(item_id, owner_id=self._reachable_owner_id)
         if item is None:
             raise ItemNotFoundError
-        if versions is not None and item.version not in versions:
+        if item.version not in versions:
             raise StaleItemError
         return item
 

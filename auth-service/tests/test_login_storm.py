@@ -1,4 +1,4 @@
-"""A storm of wrong logins on a served process: it is worked off or refused in time, and everybody else keeps their pace."""
+"""A storm of wrong logins on a served process is worked off or refused in time, and everybody else keeps their pace."""
 
 import asyncio
 import os
@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -23,8 +24,16 @@ MEMORY_BOUND_MIB = 2 * 19 + 40
 pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
 
 
+@dataclass(frozen=True)
+class Server:
+    """A served process."""
+
+    url: str
+    process_id: int
+
+
 @pytest.fixture
-async def server(database: EmptyableDatabase) -> AsyncIterator[tuple[httpx.AsyncClient, int]]:
+def server(database: EmptyableDatabase) -> Iterator[Server]:
     port = free_port()
     environment = {
         "ENVIRONMENT": "local",
@@ -32,16 +41,17 @@ async def server(database: EmptyableDatabase) -> AsyncIterator[tuple[httpx.Async
         "LOGIN_LIMIT_PER_NETWORK": "1000 per minute",
     }
     command = [sys.executable, "-m", "auth_service", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    process = subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL)
-    limits = httpx.Limits(max_connections=None)
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", limits=limits, timeout=20) as client:
-            await until_it_lives(client)
-            yield client, process.pid
-    finally:
+    with subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL) as process:
+        yield Server(f"http://127.0.0.1:{port}", process.pid)
         process.terminate()
-        process.wait()
-        await database.empty()
+
+
+@pytest.fixture
+async def client(server: Server) -> AsyncIterator[httpx.AsyncClient]:
+    limits = httpx.Limits(max_connections=None)
+    async with httpx.AsyncClient(base_url=server.url, limits=limits, timeout=20) as client:
+        await until_it_lives(client)
+        yield client
 
 
 async def until_it_lives(client: httpx.AsyncClient) -> None:
@@ -92,12 +102,12 @@ def peak_memory_mib(process_id: int) -> float:
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
+@pytest.mark.usefixtures("new_app")  # which empties the database in the end
 async def test_a_storm_of_logins_is_answered_in_time_and_slows_nobody_down(
-    server: tuple[httpx.AsyncClient, int],
+    client: httpx.AsyncClient, server: Server
 ) -> None:
-    client, process_id = server
     token = (await client.post("/api/v1/auth/register", json=ADA)).json()["token"]["access_token"]
-    memory_before = peak_memory_mib(process_id)
+    memory_before = peak_memory_mib(server.process_id)
     answers: list[tuple[int, float]] = []
 
     async def measure() -> float:
@@ -112,4 +122,4 @@ async def test_a_storm_of_logins_is_answered_in_time_and_slows_nobody_down(
     assert statuses.keys() <= {401, 429, 503}
     assert statuses[503] >= LOGINS - 2 - 64 - 20, "the surplus waits instead of being refused"
     assert max(seconds for status, seconds in answers if status != 401) < 5
-    assert peak_memory_mib(process_id) - memory_before < MEMORY_BOUND_MIB
+    assert peak_memory_mib(server.process_id) - memory_before < MEMORY_BOUND_MIB

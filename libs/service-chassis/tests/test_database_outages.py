@@ -1,18 +1,16 @@
 """The service's database away, hanging, restarting: on servers that belong to these tests alone."""
 
 import asyncio
-import os
-import signal
-import subprocess
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 
 import asyncpg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
+from local_stack.halting import halted
 from local_stack.ports import free_port
 from local_stack.postgres import PostgresServer
 from service_chassis.database import Database
@@ -52,22 +50,6 @@ async def seconds_until_unavailable(database: Database, statement: str = "SELECT
     with pytest.raises(DatabaseUnavailableError):
         await query(database, statement)
     return time.monotonic() - started_at
-
-
-@contextmanager
-def halted(server: PostgresServer) -> Iterator[None]:
-    """Halt every process of a server, as a machine that swaps or a disk that hangs does."""
-    postmaster = (server.data_directory / "postmaster.pid").read_text().split()[0]
-    listing = subprocess.run(["/bin/ps", "-eo", "pid=,ppid="], check=True, capture_output=True, text=True)
-    pairs = [line.split() for line in listing.stdout.splitlines()]
-    processes = [int(process) for process, parent in pairs if postmaster in {process, parent}]
-    try:
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
-        yield
-    finally:
-        for process in processes:
-            os.kill(process, signal.SIGCONT)
 
 
 @asynccontextmanager

@@ -40,7 +40,7 @@ class Pair:
         self._ports = {service.name: free_port() for service in SERVICES}
         self._guard = Guard()
         self._supervisor = Supervisor(output=output, guard=self._guard)
-        self._postgres = PostgresServer(state.postgres_data, durable=settings.durable, guard=self._guard)
+        self.postgres = PostgresServer(state.postgres_data, durable=settings.durable, guard=self._guard)
         self._environments: dict[str, dict[str, str]] = {}
         self._postgres_watch: asyncio.Task[None] | None = None
 
@@ -81,7 +81,7 @@ class Pair:
         if self._postgres_watch is not None:
             self._postgres_watch.cancel()
         await self._supervisor.stop_all()
-        await asyncio.to_thread(self._postgres.stop)
+        await asyncio.to_thread(self.postgres.stop)
         await asyncio.to_thread(self._guard.close)
 
     def kill(self) -> None:
@@ -104,14 +104,14 @@ class Pair:
     async def _start_databases(self) -> None:
         embedded = [service for service in SERVICES if not self.settings.has_own_database(service)]
         if embedded:
-            await asyncio.to_thread(self._postgres.start)
+            await asyncio.to_thread(self.postgres.start)
             self._postgres_watch = asyncio.create_task(self._watch_postgres())
         for service in embedded:
-            await asyncio.to_thread(self._postgres.create_database, service.database)
+            await asyncio.to_thread(self.postgres.create_database, service.database)
         for service in SERVICES:
             self._environments[service.name] = self.settings.environment_of(
                 service,
-                database_url=self._postgres.url(service.database) if service in embedded else None,
+                database_url=self.postgres.url(service.database) if service in embedded else None,
                 secret_key=self._state.secret(f"{service.database}_secret_key"),
                 shared={
                     "TOKEN_ISSUER": self.base_url,
@@ -165,7 +165,7 @@ class Pair:
             self._state.set_marker(DEMO_ITEMS_MARKER)
 
     async def _watch_postgres(self) -> None:
-        await poll_until(lambda: not self._postgres.is_running, every_seconds=0.5)
+        await poll_until(lambda: not self.postgres.is_running, every_seconds=0.5)
         self._output.note("PostgreSQL has stopped by itself; the rest keeps running without data.")
 
     def _command(self, service: Service, *arguments: str) -> Command:

@@ -7,6 +7,7 @@ from collections.abc import Coroutine, Iterator
 from pathlib import Path
 from typing import Any
 
+from local_stack.halting import halted
 from local_stack.output import Output
 from local_stack.pair import Pair
 from local_stack.pair_settings import PairSettings
@@ -35,6 +36,10 @@ class RunningPair:
     def kill(self, service: Service) -> None:
         """End a service at once, as if it had crashed."""
         self._pair.child(service).kill()
+
+    def halted_database(self) -> contextlib.AbstractContextManager[None]:
+        """Halt the server of both databases while a block lasts."""
+        return halted(self._pair.postgres)
 
     def stop(self, service: Service) -> None:
         """Stop a service as a deploy would."""

@@ -6,9 +6,10 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -18,6 +19,7 @@ from service_chassis.testing.databases import EmptyableDatabase
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 LOGINS = 150
+HASHED_OR_QUEUED = 2 + 64
 # Two hashes at a time of 19 MiB each; the rest is what 150 connections and requests take.
 MEMORY_BOUND_MIB = 2 * 19 + 40
 
@@ -65,61 +67,64 @@ async def until_it_lives(client: httpx.AsyncClient) -> None:
                 return
 
 
-async def timed(request: Awaitable[httpx.Response]) -> tuple[int, float]:
-    began = time.perf_counter()
-    response = await request
-    return response.status_code, time.perf_counter() - began
+@pytest.mark.usefixtures("new_app")  # which empties the database in the end
+async def test_a_storm_of_logins_is_answered_in_time_and_slows_nobody_down(
+    client: httpx.AsyncClient, server: Server
+) -> None:
+    registered = (await client.post("/api/v1/auth/register", json=ADA)).json()
+    client.headers["Authorization"] = f"Bearer {registered['token']['access_token']}"
+    memory_before_mib = peak_memory_mib(server.process_id)
+
+    # A machine that is busy with other things is slow without a storm as well; what is reached once can be reached.
+    storms: list[Storm] = []
+    while not storms or (len(storms) < 3 and not storms[-1].left_others_alone):
+        calm = await p99_of_others(client, during=asyncio.create_task(asyncio.sleep(1)))
+        storms.append(await storm(client, calm_p99=calm))
+
+    assert storms[-1].left_others_alone
+    for answered in storms:
+        assert answered.within_five_seconds.keys() <= {401, 503}
+        assert answered.within_five_seconds[503] >= LOGINS - HASHED_OR_QUEUED
+    assert peak_memory_mib(server.process_id) - memory_before_mib < MEMORY_BOUND_MIB
 
 
-async def storm(client: httpx.AsyncClient) -> list[tuple[int, float]]:
+@dataclass(frozen=True)
+class Storm:
+    """What a storm did: how its logins were answered in time, and how long others had to wait."""
+
+    within_five_seconds: Counter[int]
+    p99_of_others: float
+    calm_p99_of_others: float
+
+    @property
+    def left_others_alone(self) -> bool:
+        return self.p99_of_others < max(0.2, 5 * self.calm_p99_of_others)
+
+
+async def storm(client: httpx.AsyncClient, *, calm_p99: float) -> Storm:
     # Each at another account, so that none of them is refused for its account's sake.
     forms = [{"username": f"user{number}@example.com", "password": "a wrong one"} for number in range(LOGINS)]
-    return await asyncio.gather(*(timed(client.post("/api/v1/auth/login", data=form)) for form in forms))
+    logins = [asyncio.create_task(client.post("/api/v1/auth/login", data=form)) for form in forms]
+    five_seconds = asyncio.create_task(asyncio.wait(logins, timeout=5))
+    p99 = await p99_of_others(client, during=five_seconds)
+    done, waiting = await five_seconds
+    for login in waiting:
+        login.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    return Storm(Counter(login.result().status_code for login in done), p99, calm_p99)
 
 
-async def p99_of_others(client: httpx.AsyncClient, token: str, *, during: "asyncio.Task[object]") -> float:
+async def p99_of_others(client: httpx.AsyncClient, *, during: asyncio.Task[Any]) -> float:
     seconds = []
-    headers = {"Authorization": f"Bearer {token}"}
     while not during.done():
         for path in ("/health/live", "/api/v1/users/me"):
-            status, duration = await timed(client.get(path, headers=headers))
-            assert status == 200
-            seconds.append(duration)
+            began = time.perf_counter()
+            response = await client.get(path)
+            seconds.append(time.perf_counter() - began)
+            assert response.status_code == 200
     return sorted(seconds)[int(len(seconds) * 0.99) - 1]
-
-
-async def best_of_three(measure: Callable[[], Awaitable[float]], *, enough: float) -> float:
-    """Repeat on a machine that is busy with other things: what is reached once can be reached."""
-    best = await measure()
-    for _ in range(2):
-        if best >= enough:
-            best = min(best, await measure())
-    return best
 
 
 def peak_memory_mib(process_id: int) -> float:
     status = Path(f"/proc/{process_id}/status").read_text(encoding="ascii")
     return int(status.partition("VmHWM:")[2].split()[0]) / 1024
-
-
-@pytest.mark.usefixtures("new_app")  # which empties the database in the end
-async def test_a_storm_of_logins_is_answered_in_time_and_slows_nobody_down(
-    client: httpx.AsyncClient, server: Server
-) -> None:
-    token = (await client.post("/api/v1/auth/register", json=ADA)).json()["token"]["access_token"]
-    memory_before = peak_memory_mib(server.process_id)
-    answers: list[tuple[int, float]] = []
-
-    async def measure() -> float:
-        answers.clear()
-        storming = asyncio.create_task(storm(client))
-        p99 = await p99_of_others(client, token, during=storming)
-        answers.extend(await storming)
-        return p99
-
-    assert await best_of_three(measure, enough=0.2) < 0.2
-    statuses = Counter(status for status, _ in answers)
-    assert statuses.keys() <= {401, 429, 503}
-    assert statuses[503] >= LOGINS - 2 - 64 - 20, "the surplus waits instead of being refused"
-    assert max(seconds for status, seconds in answers if status != 401) < 5
-    assert peak_memory_mib(server.process_id) - memory_before < MEMORY_BOUND_MIB

@@ -11,8 +11,13 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy.engine import make_url
 
+from auth_service.api.client_dependencies import get_client_service
+from auth_service.api.dependencies import get_audit_trail
 from auth_service.core.config import Settings
+from auth_service.core.security import new_client_secret
 from auth_service.main import create_app
+from auth_service.schemas.clients import ClientCreate
+from auth_service.schemas.devices import COMMAND_LINE
 from auth_service.schemas.users import UserWithToken
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
@@ -79,6 +84,20 @@ def new_user(client: httpx.AsyncClient) -> Callable[..., Awaitable[UserWithToken
         return UserWithToken.model_validate_json(response.content)
 
     return register
+
+
+@pytest.fixture
+def new_machine_client(app: FastAPI) -> Callable[..., Awaitable[str]]:
+    """Make a machine client as the command line does; the answer is its secret."""
+
+    async def create(name: str = "items-service", *, secret: str | None = None, scope: str = "events:read") -> str:
+        secret = secret or new_client_secret()
+        new_client = ClientCreate.model_validate({"name": name, "scopes": scope.split(), "secret": secret})
+        async with app.state.resources.database.session() as session:
+            await get_client_service(session, get_audit_trail(session, COMMAND_LINE)).create(new_client)
+        return secret
+
+    return create
 
 
 def only_documented_answers(app: FastAPI) -> Callable[[httpx.Response], Awaitable[None]]:

@@ -110,7 +110,7 @@ def test_every_module_says_what_it_is_for(source_files: dict[Path, str]) -> None
 
 def test_more_than_two_arguments_are_passed_by_name(python_files: dict[Path, str]) -> None:
     # FastAPI calls the functions of a wiring file by name.
-    files = {path: text for path, text in python_files.items() if path.name != "dependencies.py"}
+    files = {path: text for path, text in python_files.items() if not path.name.endswith("dependencies.py")}
 
     found = [f"{path}:{line}" for path, text in files.items() for line in find_positional_arguments(text)]
 

@@ -1,6 +1,9 @@
 """Every expected failure of this service."""
 
+from typing import ClassVar
+
 from service_chassis.errors import (
+    BadRequestError,
     ConflictError,
     ForbiddenError,
     NotFoundError,
@@ -51,6 +54,56 @@ class InvalidRefreshTokenError(UnauthorizedError):
 
     code = "invalid_refresh_token"
     detail = "The refresh token is not valid any more; log in again."
+
+
+class InvalidClientError(UnauthorizedError):
+    """The request doesn't show which machine client sends it; whether that client exists stays unsaid."""
+
+    code = "invalid_client"
+    detail = "The client is unknown, its secret is wrong, or it was revoked."
+    headers: ClassVar[dict[str, str]] = {"WWW-Authenticate": 'Basic realm="tandem"'}
+
+
+class InvalidGrantError(BadRequestError):
+    """The refresh token that a token endpoint was given is not valid."""
+
+    code = "invalid_grant"
+    detail = "The refresh token is not valid any more, or belongs to another client."
+
+
+class InvalidScopeError(BadRequestError):
+    """A machine client asks for what it was not made for."""
+
+    code = "invalid_scope"
+    detail = "The client does not have every scope that it asks for."
+
+
+class UnsupportedGrantTypeError(BadRequestError):
+    """There is no such way to get a token here."""
+
+    code = "unsupported_grant_type"
+    detail = "This endpoint does not know this grant type."
+
+
+class ClientExistsError(ConflictError):
+    """Another machine client has this name."""
+
+    code = "client_exists"
+    detail = "A client of this name exists with another secret or other scopes; revoke it first."
+
+
+class ClientSecretRevokedError(ConflictError):
+    """The secret was revoked with its client, and nobody knows who else has it."""
+
+    code = "client_secret_revoked"
+    detail = "This secret was revoked together with its client; take another one."
+
+
+class ClientNotFoundError(NotFoundError):
+    """There is no machine client of this name."""
+
+    code = "client_not_found"
+    detail = "There is no client of this name."
 
 
 class SessionNotFoundError(NotFoundError):

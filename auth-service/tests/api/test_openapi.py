@@ -7,11 +7,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+TOKEN_ENDPOINTS = [("post", "/api/v1/auth/login"), ("post", "/api/v1/auth/token")]
 METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 EXPECTED = {
     ("post", "/api/v1/auth/register"): {"201", "403", "409", "422", "503"},
     ("post", "/api/v1/auth/login"): {"200", "400", "401", "503"},
+    ("post", "/api/v1/auth/token"): {"200", "400", "401", "413", "503"},
     ("post", "/api/v1/auth/refresh"): {"200", "401", "422", "503"},
     ("post", "/api/v1/auth/logout"): {"204", "422", "503"},
     ("get", "/api/v1/auth/sessions"): {"200", "401", "403", "503"},
@@ -68,20 +70,25 @@ def test_every_operation_says_what_it_does(operations: dict[tuple[str, str], dic
     assert [key for key, operation in operations.items() if not operation.get("tags")] == []
 
 
-def test_failures_are_problem_json_but_for_the_login(operations: dict[tuple[str, str], dict[str, Any]]) -> None:
+def test_failures_are_problem_json_but_for_the_token_endpoints(
+    operations: dict[tuple[str, str], dict[str, Any]],
+) -> None:
     failures = [
         (key, status, set(response.get("content", {})))
         for key, operation in operations.items()
         for status, response in operation["responses"].items()
-        if status >= "400" and key != ("post", "/api/v1/auth/login")
+        if status >= "400" and key not in TOKEN_ENDPOINTS
     ]
 
     assert failures
     assert [failure for failure in failures if failure[2] != {"application/problem+json"}] == []
 
 
-def test_the_login_fails_as_rfc_6749_says(operations: dict[tuple[str, str], dict[str, Any]]) -> None:
-    responses = operations["post", "/api/v1/auth/login"]["responses"]
+@pytest.mark.parametrize("endpoint", TOKEN_ENDPOINTS, ids=" ".join)
+def test_a_token_endpoint_fails_as_rfc_6749_says(
+    operations: dict[tuple[str, str], dict[str, Any]], endpoint: tuple[str, str]
+) -> None:
+    responses = operations[endpoint]["responses"]
 
     for status in ("400", "401", "503"):
         schema = responses[status]["content"]["application/json"]["schema"]
@@ -95,6 +102,14 @@ def test_the_login_is_a_form(operations: dict[tuple[str, str], dict[str, Any]]) 
     assert set(content) == {"application/x-www-form-urlencoded"}
     schema = content["application/x-www-form-urlencoded"]["schema"]
     assert set(schema["required"]) == {"username", "password"}
+
+
+def test_the_token_endpoint_takes_a_form(operations: dict[tuple[str, str], dict[str, Any]]) -> None:
+    content = operations["post", "/api/v1/auth/token"]["requestBody"]["content"]
+
+    assert set(content) == {"application/x-www-form-urlencoded"}
+    schema = content["application/x-www-form-urlencoded"]["schema"]
+    assert schema["required"] == ["grant_type"]
 
 
 def test_the_frameworks_own_validation_error_is_not_mentioned(document: dict[str, Any]) -> None:

@@ -156,3 +156,14 @@ async def test_registrations_count_against_the_network(client: httpx.AsyncClient
     assert admitted.status_code == 201
     assert (refused.status_code, refused.json()["code"]) == (429, "too_many_attempts")
     assert refused.headers["Content-Type"] == "application/problem+json"
+
+
+async def test_attempts_at_machine_clients_are_counted_by_network(client: httpx.AsyncClient) -> None:
+    form = {"grant_type": "client_credentials", "client_id": "items-service", "client_secret": "a wrong one"}
+
+    answers = [
+        await client.post("/api/v1/auth/token", data=form, headers={"X-Forwarded-For": ELSEWHERE}) for _ in range(21)
+    ]
+
+    assert [answer.status_code for answer in answers] == [401] * 20 + [429]
+    assert answers[-1].json()["error"] == "too_many_attempts"

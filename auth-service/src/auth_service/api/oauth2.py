@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
+from auth_service.errors import UnsupportedGrantTypeError
 from auth_service.schemas.tokens import OAuth2ErrorBody
 from service_chassis.errors import ServiceError
 from service_chassis.strict_json import StrictModel
@@ -66,7 +67,7 @@ def strict_form(model: type[FormType]) -> Callable[[Request], Coroutine[Any, Any
         try:
             return model.model_validate(await _read_parameters(request))
         except ValidationError as error:
-            raise HTTPException(400, _first_problem(error)) from None
+            raise _first_problem(error) from None
 
     return read_form
 
@@ -74,6 +75,18 @@ def strict_form(model: type[FormType]) -> Callable[[Request], Coroutine[Any, Any
 def form_body(model: type[StrictModel]) -> dict[str, Any]:
     """Describe for OpenAPI the form that `strict_form` reads."""
     return {"requestBody": {"required": True, "content": {FORM: {"schema": model.model_json_schema()}}}}
+
+
+def documented_oauth2_errors(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
+    """Describe for OpenAPI which failures a token endpoint answers, grouped by status."""
+    descriptions: dict[int | str, str] = {
+        400: f"- `{_INVALID_REQUEST}`: The form is not one, or not one that this endpoint takes.\n",
+        413: f"- `{_INVALID_REQUEST}`: The form is too large.\n",
+    }
+    for error in errors:
+        so_far = descriptions.get(error.status_code, "")
+        descriptions[error.status_code] = f"{so_far}- `{error.code}`: {error.detail}\n"
+    return {status: {"model": OAuth2ErrorBody, "description": text} for status, text in descriptions.items()}
 
 
 async def _read_parameters(request: Request) -> dict[str, str]:
@@ -92,10 +105,15 @@ async def _read_parameters(request: Request) -> dict[str, str]:
     return parameters
 
 
-def _first_problem(error: ValidationError) -> str:
+def _first_problem(error: ValidationError) -> Exception:
     first = error.errors(include_input=False)[0]
-    # An unknown name is the caller's text, and the characters of a description are restricted (RFC 6749, 5.2).
-    return "A parameter is unknown." if first["type"] == "extra_forbidden" else f"{first['loc'][0]}: {first['msg']}"
+    name = first["loc"][0]
+    if first["type"] == "extra_forbidden":
+        # Its name is the caller's text, and the characters of a description are restricted (RFC 6749, 5.2).
+        return HTTPException(400, "A parameter is unknown.")
+    if (name, first["type"]) == ("grant_type", "literal_error"):
+        return UnsupportedGrantTypeError()
+    return HTTPException(400, f"{name}: {first['msg']}")
 
 
 def _oauth2_error(status: int, code: str, *, description: str, headers: dict[str, str]) -> Response:

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+from auth_service.commands.clients import clients
 from auth_service.commands.users import create_superuser
 from auth_service.core.config import Settings
 from service_chassis.command_line import new_command_line, run
 
 commands = new_command_line(Path(__file__).parents[1], Settings)
 commands.command()(create_superuser)
+commands.add_typer(clients, name="clients")
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from auth_service.commands.refusal import refuse
 from auth_service.core.config import Settings
 from service_chassis.logs import configure_logging
 from service_chassis.settings import load_settings
@@ -41,6 +42,6 @@ async def _create_superuser(settings: Settings, *, email: str, password: str) ->
     except PasswordTooCommonError as error:
         sys.exit(f"password: {error.detail}")
     except ValidationError as error:
-        sys.exit("\n".join(f"{detail['loc'][0]}: {detail['msg']}" for detail in error.errors(include_input=False)))
+        refuse(error)
     finally:
         await resources.close()

@@ -24,6 +24,9 @@ class AuditEventType(StrEnum):
     ATTEMPTS_REFUSED = "attempts.refused"
     SESSION_ENDED = "session.ended"
     REFRESH_REUSED = "refresh.reused"
+    CLIENT_CREATED = "client.created"
+    CLIENT_REVOKED = "client.revoked"
+    CLIENT_REFUSED = "client.refused"
 
 
 class AuditEvent(Identified, Base):

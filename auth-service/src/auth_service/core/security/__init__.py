@@ -1,6 +1,7 @@
 """Passwords, keys and tokens: how they are made, hashed, sealed and compared."""
 
 from auth_service.core.security.access_tokens import SigningKeyPair, create_access_token
+from auth_service.core.security.client_secrets import hash_client_secret, new_client_secret, verify_client_secret
 from auth_service.core.security.common_passwords import is_common_password
 from auth_service.core.security.passwords import (
     MAXIMUM_PASSWORD_BYTES,
@@ -24,13 +25,16 @@ __all__ = [
     "WrongKeyError",
     "create_access_token",
     "get_password_hash",
+    "hash_client_secret",
     "hash_refresh_token",
     "is_common_password",
     "needs_rehash",
+    "new_client_secret",
     "new_refresh_token",
     "seal",
     "seal_successor",
     "unseal",
     "unseal_successor",
+    "verify_client_secret",
     "verify_password",
 ]

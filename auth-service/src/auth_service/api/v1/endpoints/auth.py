@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response, status
 
+from auth_service.api.client_dependencies import ClientCredentialsDep, TokenFormDep, TokenGrantServiceDep
 from auth_service.api.dependencies import (
     AuthServiceDep,
     LoginFormDep,
@@ -9,17 +10,21 @@ from auth_service.api.dependencies import (
     NetworkThrottled,
     TokenServiceDep,
 )
-from auth_service.api.oauth2 import OAuth2Route, form_body
+from auth_service.api.oauth2 import OAuth2Route, documented_oauth2_errors, form_body
 from auth_service.errors import (
     EmailAlreadyRegisteredError,
+    InvalidClientError,
     InvalidCredentialsError,
+    InvalidGrantError,
     InvalidRefreshTokenError,
+    InvalidScopeError,
     PasswordHashingBusyError,
     PasswordTooCommonError,
     RegistrationDisabledError,
     TooManyAttemptsError,
+    UnsupportedGrantTypeError,
 )
-from auth_service.schemas.tokens import LoginForm, OAuth2ErrorBody, RefreshRequest, TokenPair
+from auth_service.schemas.tokens import LoginForm, RefreshRequest, Token, TokenForm, TokenPair
 from auth_service.schemas.users import User, UserCreate, UserWithToken
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.problem_details import documented_problems
@@ -52,20 +57,40 @@ async def register(new_user: UserCreate, auth: AuthServiceDep) -> UserWithToken:
     "/login",
     dependencies=[LoginThrottled],
     openapi_extra=form_body(LoginForm),
-    responses={
-        400: {"model": OAuth2ErrorBody, "description": "- `invalid_request`: The form is not one.\n"},
-        401: {"model": OAuth2ErrorBody, "description": f"- `invalid_grant`: {InvalidCredentialsError.detail}\n"},
-        413: {"model": OAuth2ErrorBody, "description": "- `invalid_request`: The form is too large.\n"},
-        429: {
-            "model": OAuth2ErrorBody,
-            "description": f"- `{TooManyAttemptsError.code}`: {TooManyAttemptsError.detail}\n",
-        },
-        503: {"model": OAuth2ErrorBody, "description": "- Something that a login needs is away; try again.\n"},
-    },
+    responses=documented_oauth2_errors(
+        UnsupportedGrantTypeError,
+        InvalidCredentialsError,
+        TooManyAttemptsError,
+        PasswordHashingBusyError,
+        DatabaseUnavailableError,
+    ),
 )
 async def log_in(form: LoginFormDep, auth: AuthServiceDep) -> TokenPair:
     """Exchange an e-mail address and a password for tokens (OAuth2 password form)."""
     return await auth.log_in(username=form.username, password=form.password.get_secret_value())
+
+
+@token_router.post(
+    "/token",
+    dependencies=[NetworkThrottled],
+    openapi_extra=form_body(TokenForm),
+    responses=documented_oauth2_errors(
+        UnsupportedGrantTypeError,
+        InvalidScopeError,
+        InvalidGrantError,
+        InvalidClientError,
+        TooManyAttemptsError,
+        DatabaseUnavailableError,
+    ),
+)
+async def grant_token(
+    form: TokenFormDep, credentials: ClientCredentialsDep, grants: TokenGrantServiceDep
+) -> TokenPair | Token:
+    """Grant a machine client a token of its own, or exchange a refresh token (RFC 6749, 4.4 and 6).
+
+    The client authenticates by HTTP Basic, or by `client_id` and `client_secret` in the form.
+    """
+    return await grants.grant(form, credentials)
 
 
 @router.post("/refresh", responses=documented_problems(InvalidRefreshTokenError, DatabaseUnavailableError))

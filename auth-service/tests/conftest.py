@@ -18,6 +18,7 @@ from auth_service.core.security import new_client_secret
 from auth_service.main import create_app
 from auth_service.schemas.clients import ClientCreate
 from auth_service.schemas.devices import COMMAND_LINE
+from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
@@ -98,6 +99,22 @@ def new_machine_client(app: FastAPI) -> Callable[..., Awaitable[str]]:
         return secret
 
     return create
+
+
+@pytest.fixture
+def new_superuser(
+    client: httpx.AsyncClient, new_user: Callable[..., Awaitable[UserWithToken]], stored: asyncpg.Connection
+) -> Callable[..., Awaitable[UserWithToken]]:
+    """Register somebody who is made a superuser past the service; the tokens are from after that."""
+
+    async def make(email: str = "root@example.com") -> UserWithToken:
+        user = await new_user(email)
+        await stored.execute("UPDATE users SET is_superuser = true WHERE id = $1", user.id)
+        body = {"refresh_token": user.token.refresh_token}
+        pair = TokenPair.model_validate_json((await client.post("/api/v1/auth/refresh", json=body)).content)
+        return user.model_copy(update={"token": pair, "is_superuser": True})
+
+    return make
 
 
 def only_documented_answers(app: FastAPI) -> Callable[[httpx.Response], Awaitable[None]]:

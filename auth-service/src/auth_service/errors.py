@@ -14,6 +14,20 @@ from service_chassis.errors import (
 )
 
 
+class UserNotFoundError(NotFoundError):
+    """There is no account with this id."""
+
+    code = "user_not_found"
+    detail = "There is no account with this id."
+
+
+class LastSuperuserError(ConflictError):
+    """Without this account nobody could administer the others."""
+
+    code = "last_superuser"
+    detail = "This is the last active superuser; make another one first."
+
+
 class EmailAlreadyRegisteredError(ConflictError):
     """Another account has this address."""
 

@@ -31,7 +31,7 @@ async def test_an_account_is_shown_without_its_password(client: httpx.AsyncClien
 
     response = await client.get(ME, headers=authorization(user))
 
-    shown = {"id", "email", "full_name", "is_active", "is_superuser", "created_at", "updated_at"}
+    shown = {"id", "email", "email_verified", "full_name", "is_active", "is_superuser", "created_at", "updated_at"}
     assert set(response.json()) == shown
 
 

@@ -28,13 +28,15 @@ from auth_service.services.sessions import SessionService
 from auth_service.services.signing_keys import SigningKeys
 from auth_service.services.throttling import Throttle
 from auth_service.services.tokens import TokenService
+from auth_service.services.user_administration import UserAdministration
 from auth_service.services.users import UserService
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
-from service_chassis.errors import InvalidTokenError, ServiceError
+from service_chassis.errors import InsufficientScopeError, InvalidTokenError, ServiceError
+from service_chassis.pagination import CursorSigner
 
 _MAXIMUM_ADDRESS = 64
 _MAXIMUM_AGENT = 500
@@ -48,6 +50,7 @@ class Resources:
         self.database = Database(settings)
         self.password_hashing = PasswordHashing()
         self.rate_limits = RateLimits(settings.redis_url)
+        self.cursors = CursorSigner(settings.secret_key)
         self.signing_keys = SigningKeys(database=self.database, settings=settings)
         self.authenticator = TokenAuthenticator(
             verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
@@ -107,9 +110,11 @@ def get_users(session: SessionDep) -> UserRepository:
 UsersDep = Annotated[UserRepository, Depends(get_users)]
 
 
-def get_user_service(users: UsersDep, resources: ResourcesDep) -> UserService:
-    """Build what creates and changes accounts."""
-    return UserService(users=users, password_hashing=resources.password_hashing)
+def get_user_service(
+    users: UsersDep, resources: ResourcesDep, events: EventPublisherDep, audit: AuditTrailDep
+) -> UserService:
+    """Build what creates, changes and deletes accounts."""
+    return UserService(users=users, events=events, audit=audit, password_hashing=resources.password_hashing)
 
 
 UserServiceDep = Annotated[UserService, Depends(get_user_service)]
@@ -262,3 +267,39 @@ async def get_current_active_user(user: Annotated[User, Depends(get_current_user
 
 CurrentUser = Annotated[User, Security(get_current_active_user, scopes=["users:me"])]
 CurrentSessionId = Annotated[UUID, Security(get_current_session_id, scopes=["users:me"])]
+
+
+async def get_current_superuser(user: Annotated[User, Depends(get_current_active_user)]) -> User:
+    """Return the current user, who has to be a superuser now, whatever the token was issued with."""
+    if not user.is_superuser:
+        raise InsufficientScopeError
+    return user
+
+
+def get_user_administration(
+    actor: Annotated[User, Security(get_current_superuser, scopes=["admin"])],
+    resources: ResourcesDep,
+    session: SessionDep,
+    users: UsersDep,
+    user_service: UserServiceDep,
+    passwords: PasswordServiceDep,
+    sessions: SessionServiceDep,
+    events: EventPublisherDep,
+    audit: AuditTrailDep,
+) -> UserAdministration:
+    """Build everybody's accounts for a superuser."""
+    return UserAdministration(
+        actor=actor,
+        users=users,
+        user_service=user_service,
+        passwords=passwords,
+        sessions=sessions,
+        events=events,
+        audit=audit,
+        password_hashing=resources.password_hashing,
+        cursors=resources.cursors,
+        commit=session.commit,
+    )
+
+
+UserAdministrationDep = Annotated[UserAdministration, Depends(get_user_administration)]

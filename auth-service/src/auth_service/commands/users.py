@@ -27,15 +27,26 @@ def create_superuser(
 async def _create_superuser(settings: Settings, *, email: str, password: str) -> None:
     from pydantic import ValidationError
 
-    from auth_service.api.dependencies import Resources, get_user_service, get_users
+    from auth_service.api.dependencies import (
+        Resources,
+        get_audit_trail,
+        get_event_publisher,
+        get_user_service,
+        get_users,
+    )
     from auth_service.errors import EmailAlreadyRegisteredError, PasswordTooCommonError
+    from auth_service.models import AuditEventType
+    from auth_service.schemas.devices import COMMAND_LINE
     from auth_service.schemas.users import UserCreate
 
     resources = Resources(settings)
     try:
         new_user = UserCreate.model_validate({"email": email, "password": password, "full_name": "Administrator"})
         async with resources.database.session() as session:
-            await get_user_service(get_users(session), resources).create(new_user, is_superuser=True)
+            audit = get_audit_trail(session, COMMAND_LINE)
+            users = get_user_service(get_users(session), resources, get_event_publisher(session), audit)
+            user = await users.create(new_user, is_superuser=True, email_verified=True)
+            await audit.record(AuditEventType.USER_CREATED, user_id=user.id, is_superuser=True)
         typer.echo(f"Created the superuser {new_user.email}.")
     except EmailAlreadyRegisteredError:
         typer.echo(f"The account {email} exists; nothing was changed.")

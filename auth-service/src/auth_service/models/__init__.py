@@ -8,9 +8,11 @@ from auth_service.models.outbox_events import OutboxEvent, OutboxEventType
 from auth_service.models.refresh_tokens import RefreshToken
 from auth_service.models.sessions import Session
 from auth_service.models.signing_keys import SigningKey
-from auth_service.models.users import User
+from auth_service.models.users import EMAIL_PUNCTUATION, SEARCHED_TEXT, User
 
 __all__ = [
+    "EMAIL_PUNCTUATION",
+    "SEARCHED_TEXT",
     "AuditEvent",
     "AuditEventType",
     "Base",

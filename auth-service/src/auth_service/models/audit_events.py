@@ -17,6 +17,11 @@ class AuditEventType(StrEnum):
     """What happened; the names are stable, since alerts and searches are built on them."""
 
     USER_REGISTERED = "user.registered"
+    USER_CREATED = "user.created"
+    USER_CHANGED = "user.changed"
+    USER_DEACTIVATED = "user.deactivated"
+    USER_ROLE_CHANGED = "user.role_changed"
+    USER_DELETED = "user.deleted"
     LOGIN_SUCCEEDED = "login.succeeded"
     LOGIN_FAILED = "login.failed"
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  # the name of an event

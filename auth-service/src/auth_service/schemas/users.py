@@ -12,6 +12,7 @@ from pydantic import (
     EmailStr,
     Field,
     SecretStr,
+    StrictBool,
     TypeAdapter,
     ValidationError,
     ValidatorFunctionWrapHandler,
@@ -21,6 +22,7 @@ from pydantic_core import PydanticCustomError
 
 from auth_service.core.security import MAXIMUM_PASSWORD_BYTES
 from auth_service.schemas.tokens import TokenPair
+from service_chassis.pagination import PageRequest
 from service_chassis.strict_json import StrictModel, Text
 
 PASSWORD_MIN_LENGTH = 8
@@ -84,6 +86,29 @@ class UserUpdate(StrictModel):
     full_name: FullName = Field(default_factory=str, examples=["Ada King"])
 
 
+class AdminUserCreate(UserCreate):
+    """A new account that a superuser makes for somebody."""
+
+    is_superuser: StrictBool = Field(default=False, description="Whether it may act on everybody's accounts and items.")
+    email_verified: StrictBool = Field(default=False, description="Whether the address is known to be its owner's.")
+
+
+class AdminUserUpdate(UserUpdate):
+    """Changes to anybody's account by a superuser; what is left out stays as it is."""
+
+    password: Password = Field(
+        default_factory=lambda: SecretStr(""),
+        description="Ends every session of the account.",
+        examples=["correct battery horse staple"],
+    )
+    is_active: StrictBool = Field(default_factory=bool, description="False ends every session of the account.")
+    is_superuser: StrictBool = Field(
+        default_factory=bool,
+        description="Tokens from before the change are refused; a refresh gives such with the new scopes.",
+    )
+    email_verified: StrictBool = Field(default_factory=bool)
+
+
 class PasswordChange(StrictModel):
     """A new password, and the current one to prove that it is the owner who asks."""
 
@@ -98,6 +123,7 @@ class UserInDB(BaseModel):
 
     id: UUID
     email: str
+    email_verified: bool
     full_name: str
     is_active: bool
     is_superuser: bool
@@ -113,3 +139,23 @@ class UserWithToken(User):
     """A new account together with its first session."""
 
     token: TokenPair
+
+
+class UserQuery(PageRequest):
+    """Which accounts, and which page of them."""
+
+    q: Text | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="Words of the name or the address; the last one may be incomplete.",
+    )
+
+
+class UserPage(BaseModel):
+    """A page of accounts, the newest first."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    items: list[User]
+    next_cursor: str | None = Field(description="Ask for the next page with it; null on the last one.")

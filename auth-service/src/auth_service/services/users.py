@@ -1,21 +1,29 @@
-"""Accounts: how they begin and how they change."""
+"""Accounts: how they begin, change and end."""
+
+from uuid import UUID
 
 from auth_service.core.security import PasswordHashing
-from auth_service.errors import EmailAlreadyRegisteredError
-from auth_service.models import User
+from auth_service.errors import EmailAlreadyRegisteredError, LastSuperuserError
+from auth_service.models import AuditEventType, OutboxEventType, User
 from auth_service.repositories.users import UserRepository
 from auth_service.schemas.users import UserCreate, UserUpdate
+from auth_service.services.audit import AuditTrail
+from auth_service.services.events import EventPublisher
 from auth_service.services.passwords import refuse_guessable_password
 
 
 class UserService:
     """Accounts."""
 
-    def __init__(self, *, users: UserRepository, password_hashing: PasswordHashing) -> None:
+    def __init__(
+        self, *, users: UserRepository, events: EventPublisher, audit: AuditTrail, password_hashing: PasswordHashing
+    ) -> None:
         self._users = users
+        self._events = events
+        self._audit = audit
         self._password_hashing = password_hashing
 
-    async def create(self, new_user: UserCreate, *, is_superuser: bool = False) -> User:
+    async def create(self, new_user: UserCreate, *, is_superuser: bool = False, email_verified: bool = False) -> User:
         """Create an account.
 
         Raises:
@@ -31,6 +39,7 @@ class UserService:
             hashed_password=hashed_password,
             full_name=new_user.full_name,
             is_superuser=is_superuser,
+            email_verified=email_verified,
         )
         if user is None:
             raise EmailAlreadyRegisteredError
@@ -42,5 +51,31 @@ class UserService:
         Raises:
             EmailAlreadyRegisteredError: the new address is another account's.
         """
-        await self._users.change(user, changes.model_dump(exclude_unset=True))
+        await self.store(user, changes.model_dump(exclude_unset=True))
         return user
+
+    async def store(self, user: User, values: dict[str, str | bool], *, actor_id: UUID | None = None) -> set[str]:
+        """Store those values that are new, and return what they are of.
+
+        Raises:
+            EmailAlreadyRegisteredError: the new address is another account's.
+        """
+        new = {name: value for name, value in values.items() if value != getattr(user, name)}
+        if new:
+            await self._users.change(user, new)
+            await self._audit.record(
+                AuditEventType.USER_CHANGED, user_id=user.id, actor_id=actor_id, fields=" ".join(sorted(new))
+            )
+        return set(new)
+
+    async def delete(self, user: User, *, actor_id: UUID | None = None) -> None:
+        """Delete an account with its sessions; deleting it again changes nothing and tells nobody.
+
+        Raises:
+            LastSuperuserError: nobody could administer accounts any more.
+        """
+        if await self._users.lock_superusers() == {user.id}:
+            raise LastSuperuserError
+        if await self._users.delete(user.id):
+            await self._events.publish(OutboxEventType.USER_DELETED, user.id)
+            await self._audit.record(AuditEventType.USER_DELETED, user_id=user.id, actor_id=actor_id)

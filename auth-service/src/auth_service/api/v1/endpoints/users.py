@@ -1,23 +1,43 @@
-"""One's own account."""
+"""One's own account, and everybody's for superusers."""
 
-from fastapi import APIRouter, Response, status
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Query, Request, Response, status
 
 from auth_service import models
-from auth_service.api.dependencies import CurrentSessionId, CurrentUser, PasswordServiceDep, UserServiceDep
+from auth_service.api.dependencies import (
+    CurrentSessionId,
+    CurrentUser,
+    PasswordServiceDep,
+    UserAdministrationDep,
+    UserServiceDep,
+)
 from auth_service.errors import (
     EmailAlreadyRegisteredError,
     InactiveUserError,
+    LastSuperuserError,
     PasswordHashingBusyError,
     PasswordTooCommonError,
+    UserNotFoundError,
     WrongPasswordError,
 )
-from auth_service.schemas.users import PasswordChange, User, UserUpdate
+from auth_service.schemas.users import (
+    AdminUserCreate,
+    AdminUserUpdate,
+    PasswordChange,
+    User,
+    UserPage,
+    UserQuery,
+    UserUpdate,
+)
 from service_chassis.errors import (
     DatabaseUnavailableError,
     InsufficientScopeError,
     InvalidTokenError,
     MissingTokenError,
 )
+from service_chassis.pagination import LINK_HEADER, InvalidCursorError, Page, link_next_page
 from service_chassis.problem_details import documented_problems
 from service_chassis.strict_json import StrictRoute
 
@@ -58,3 +78,78 @@ async def change_password(
 ) -> None:
     """Change my password and end all of my other sessions; this one and its tokens go on."""
     await passwords.change(user, change, session_id=session_id)
+
+
+@router.delete(
+    "/me",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=documented_problems(LastSuperuserError),
+)
+async def delete_me(user: CurrentUser, users: UserServiceDep) -> None:
+    """Delete my account for good, with all of its sessions; my items follow."""
+    await users.delete(user)
+
+
+@router.get("", response_model=UserPage, responses={**LINK_HEADER, **documented_problems(InvalidCursorError)})
+async def list_users(
+    query: Annotated[UserQuery, Query()], administration: UserAdministrationDep, request: Request, response: Response
+) -> Page[models.User]:
+    """Return everybody's accounts, a page at a time; superusers only."""
+    page = await administration.list_page(query)
+    link_next_page(page, request=request, response=response)
+    return page
+
+
+@router.post(
+    "",
+    response_model=User,
+    status_code=status.HTTP_201_CREATED,
+    responses={
+        201: {"headers": {"Location": {"schema": {"type": "string"}}}},
+        **documented_problems(
+            *_PROBLEMS, EmailAlreadyRegisteredError, PasswordTooCommonError, PasswordHashingBusyError
+        ),
+    },
+)
+async def create_user(
+    new_user: AdminUserCreate, administration: UserAdministrationDep, request: Request, response: Response
+) -> models.User:
+    """Create an account for somebody; superusers only."""
+    user = await administration.create(new_user)
+    response.headers["Location"] = f"{request.scope['path']}/{user.id}"
+    return user
+
+
+@router.get("/{user_id}", response_model=User, responses=documented_problems(UserNotFoundError))
+async def get_user(user_id: UUID, administration: UserAdministrationDep) -> models.User:
+    """Return anybody's account; superusers only."""
+    return await administration.get(user_id)
+
+
+@router.patch(
+    "/{user_id}",
+    response_model=User,
+    responses=documented_problems(
+        *_PROBLEMS,
+        UserNotFoundError,
+        EmailAlreadyRegisteredError,
+        LastSuperuserError,
+        PasswordTooCommonError,
+        PasswordHashingBusyError,
+    ),
+)
+async def update_user(user_id: UUID, changes: AdminUserUpdate, administration: UserAdministrationDep) -> models.User:
+    """Change what is sent of anybody's account and leave the rest as it is; superusers only."""
+    return await administration.update(user_id, changes)
+
+
+@router.delete(
+    "/{user_id}",
+    status_code=status.HTTP_204_NO_CONTENT,
+    response_class=Response,
+    responses=documented_problems(UserNotFoundError, LastSuperuserError),
+)
+async def delete_user(user_id: UUID, administration: UserAdministrationDep) -> None:
+    """Delete anybody's account for good, with all of its sessions; superusers only."""
+    await administration.delete(user_id)

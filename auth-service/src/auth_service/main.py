@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from auth_service.api import jwks
-from auth_service.api.dependencies import Resources
 from auth_service.api.oauth2 import install_oauth2_errors
+from auth_service.api.resources import Resources
 from auth_service.api.v1.router import router
 from auth_service.core.config import Settings
 from auth_service.core.database import SCHEMA_REVISION

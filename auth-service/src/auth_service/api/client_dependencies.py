@@ -5,8 +5,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from auth_service.api.client_authentication import find_client_credentials
-from auth_service.api.dependencies import AuditTrailDep, ResourcesDep, SigningKeyDep, TokenServiceDep
+from auth_service.api.dependencies import AuditTrailDep, SigningKeyDep, TokenServiceDep
 from auth_service.api.oauth2 import strict_form
+from auth_service.api.resources import ResourcesDep
 from auth_service.repositories.oauth_clients import OAuthClientRepository
 from auth_service.schemas.clients import ClientCredentials
 from auth_service.schemas.tokens import TokenForm

@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import Depends, Request, Response, Security
 
 from auth_service.api.oauth2 import strict_form
-from auth_service.core.config import Settings
-from auth_service.core.security import PasswordHashing, SigningKeyPair
+from auth_service.api.resources import ResourcesDep
+from auth_service.core.security import SigningKeyPair
 from auth_service.errors import InactiveUserError
 from auth_service.models import User
 from auth_service.repositories.audit_events import AuditEventRepository
@@ -23,58 +23,17 @@ from auth_service.services.audit import AuditTrail
 from auth_service.services.auth import AuthService
 from auth_service.services.events import EventPublisher
 from auth_service.services.passwords import PasswordService
-from auth_service.services.rate_limits import RateLimits
 from auth_service.services.sessions import SessionService
-from auth_service.services.signing_keys import SigningKeys
 from auth_service.services.throttling import Throttle
 from auth_service.services.tokens import TokenService
 from auth_service.services.user_administration import UserAdministration
 from auth_service.services.users import UserService
-from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken
-from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
-from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.errors import InsufficientScopeError, InvalidTokenError, ServiceError
-from service_chassis.pagination import CursorSigner
 
 _MAXIMUM_ADDRESS = 64
 _MAXIMUM_AGENT = 500
-
-
-class Resources:
-    """What lives as long as the process."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
-        self.database = Database(settings)
-        self.password_hashing = PasswordHashing()
-        self.rate_limits = RateLimits(settings.redis_url)
-        self.cursors = CursorSigner(settings.secret_key)
-        self.signing_keys = SigningKeys(database=self.database, settings=settings)
-        self.authenticator = TokenAuthenticator(
-            verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
-            keys=self.signing_keys,
-        )
-        self.service_authenticator = TokenAuthenticator(
-            verifier=ServiceTokenVerifier(issuer=settings.token_issuer, audience=settings.service_token_audience),
-            keys=self.signing_keys,
-        )
-
-    async def close(self) -> None:
-        """End every thread and close every connection."""
-        self.password_hashing.close()
-        await self.rate_limits.close()
-        await self.database.close()
-
-
-def get_resources(request: Request) -> Resources:
-    """Return what `create_app` built."""
-    resources: Resources = request.app.state.resources
-    return resources
-
-
-ResourcesDep = Annotated[Resources, Depends(get_resources)]
 
 
 def get_device(request: Request) -> Device:

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from auth_service.api.dependencies import ResourcesDep
+from auth_service.api.resources import ResourcesDep
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.problem_details import documented_problems
 

@@ -99,7 +99,8 @@ async def _revoke(settings: Settings, name: str) -> bool:
 @asynccontextmanager
 async def _client_service(settings: Settings) -> "AsyncIterator[ClientService]":
     from auth_service.api.client_dependencies import get_client_service
-    from auth_service.api.dependencies import Resources, get_audit_trail
+    from auth_service.api.dependencies import get_audit_trail
+    from auth_service.api.resources import Resources
     from auth_service.schemas.devices import COMMAND_LINE
 
     resources = Resources(settings)

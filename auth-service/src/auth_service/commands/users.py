@@ -27,13 +27,8 @@ def create_superuser(
 async def _create_superuser(settings: Settings, *, email: str, password: str) -> None:
     from pydantic import ValidationError
 
-    from auth_service.api.dependencies import (
-        Resources,
-        get_audit_trail,
-        get_event_publisher,
-        get_user_service,
-        get_users,
-    )
+    from auth_service.api.dependencies import get_audit_trail, get_event_publisher, get_user_service, get_users
+    from auth_service.api.resources import Resources
     from auth_service.errors import EmailAlreadyRegisteredError, PasswordTooCommonError
     from auth_service.models import AuditEventType
     from auth_service.schemas.devices import COMMAND_LINE

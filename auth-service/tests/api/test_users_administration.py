@@ -25,11 +25,13 @@ def shown(user: UserWithToken) -> User:
     return User(**user.model_dump(exclude={"token"}))
 
 
-async def change(client: httpx.AsyncClient, root: UserWithToken, user: UserWithToken, **changes: Any) -> httpx.Response:
+async def change(
+    client: httpx.AsyncClient, user: UserWithToken, *, root: UserWithToken, **changes: Any
+) -> httpx.Response:
     return await client.patch(f"{USERS}/{user.id}", json=changes, headers=authorization(root))
 
 
-async def log_in(client: httpx.AsyncClient, email: str, password: str = PASSWORD) -> httpx.Response:
+async def log_in(client: httpx.AsyncClient, email: str, *, password: str = PASSWORD) -> httpx.Response:
     return await client.post("/api/v1/auth/login", data={"username": email, "password": password})
 
 
@@ -151,7 +153,7 @@ async def test_a_change_answers_with_what_is_stored_and_leaves_the_rest(
 ) -> None:
     user, root = await new_user(), await new_superuser()
 
-    response = await change(client, root, user, email="Grace@Example.com", email_verified=True)
+    response = await change(client, user, root=root, email="Grace@Example.com", email_verified=True)
 
     expected = {"email": "grace@example.com", "email_verified": True, "updated_at": response.json()["updated_at"]}
     assert response.json() == shown(user).model_dump(mode="json") | expected
@@ -163,7 +165,7 @@ async def test_a_change_is_audited_by_the_names_of_the_fields_without_their_valu
 ) -> None:
     user, root = await new_user("ada@example.com"), await new_superuser()
 
-    await change(client, root, user, email="countess@example.com", full_name="Ada", is_active=True)
+    await change(client, user, root=root, email="countess@example.com", full_name="Ada", is_active=True)
 
     assert await audited(stored, actor=root) == [("user.changed", user.id, {"fields": "email full_name"})]
 
@@ -173,7 +175,7 @@ async def test_a_change_that_changes_nothing_is_not_audited(
 ) -> None:
     user, root = await new_user("ada@example.com"), await new_superuser()
 
-    response = await change(client, root, user, email="ADA@example.com", is_active=True, is_superuser=False)
+    response = await change(client, user, root=root, email="ADA@example.com", is_active=True, is_superuser=False)
 
     assert User.model_validate_json(response.content) == shown(user)
     assert await audited(stored, actor=root) == []
@@ -207,7 +209,7 @@ async def test_what_an_account_cannot_be_changed_to_is_refused(
     user, root = await new_user("ada.lovelace@example.com"), await new_superuser()
     before = await stored.fetch("SELECT * FROM users")
 
-    response = await change(client, root, user, full_name="Ada", **changes)
+    response = await change(client, user, root=root, full_name="Ada", **changes)
 
     assert (response.status_code, response.json()["code"]) == (status, code)
     assert "4711" not in response.text
@@ -219,11 +221,13 @@ async def test_a_new_password_ends_every_session_of_the_account(
 ) -> None:
     user, root = await new_user("ada@example.com"), await new_superuser()
 
-    response = await change(client, root, user, password="correct battery horse staple")
+    response = await change(client, user, root=root, password="correct battery horse staple")
 
     assert response.status_code == 200
     assert (await client.get("/api/v1/users/me", headers=authorization(user))).status_code == 401
-    logins = [await log_in(client, "ada@example.com", word) for word in (PASSWORD, "correct battery horse staple")]
+    logins = [
+        await log_in(client, "ada@example.com", password=word) for word in (PASSWORD, "correct battery horse staple")
+    ]
     assert [login.status_code for login in logins] == [401, 200]
     assert [event[:2] for event in await audited(stored, actor=root)] == [
         ("password.changed", user.id),

@@ -21,7 +21,9 @@ def authorization(token: TokenPair) -> dict[str, str]:
     return {"Authorization": f"Bearer {token.access_token}"}
 
 
-async def change(client: httpx.AsyncClient, root: UserWithToken, user: UserWithToken, **changes: Any) -> httpx.Response:
+async def change(
+    client: httpx.AsyncClient, user: UserWithToken, *, root: UserWithToken, **changes: Any
+) -> httpx.Response:
     return await client.patch(f"{USERS}/{user.id}", json=changes, headers=authorization(root.token))
 
 
@@ -48,7 +50,7 @@ async def test_a_deactivated_account_is_out_at_once(
 ) -> None:
     user, root = await new_user("ada@example.com"), await new_superuser()
 
-    response = await change(client, root, user, is_active=False)
+    response = await change(client, user, root=root, is_active=False)
 
     assert (response.status_code, response.json()["is_active"]) == (200, False)
     form = {"username": "ada@example.com", "password": "correct horse battery staple"}
@@ -62,7 +64,7 @@ async def test_a_deactivation_is_told_and_audited(
 ) -> None:
     user, root = await new_user(), await new_superuser()
 
-    await change(client, root, user, is_active=False)
+    await change(client, user, root=root, is_active=False)
 
     session_id = jwt.decode(user.token.access_token, options={"verify_signature": False})["sid"]
     assert await told(stored) == [
@@ -76,9 +78,9 @@ async def test_a_reactivated_account_logs_in_anew(
     client: httpx.AsyncClient, new_user: NewUser, new_superuser: NewUser
 ) -> None:
     user, root = await new_user("ada@example.com"), await new_superuser()
-    await change(client, root, user, is_active=False)
+    await change(client, user, root=root, is_active=False)
 
-    await change(client, root, user, is_active=True)
+    await change(client, user, root=root, is_active=True)
 
     form = {"username": "ada@example.com", "password": "correct horse battery staple"}
     login = TokenPair.model_validate_json((await client.post("/api/v1/auth/login", data=form)).content)
@@ -90,7 +92,7 @@ async def test_a_new_role_is_refused_to_old_tokens_and_given_to_refreshed_ones(
 ) -> None:
     user, root = await new_user(), await new_superuser()
 
-    response = await change(client, root, user, is_superuser=True)
+    response = await change(client, user, root=root, is_superuser=True)
 
     assert (response.status_code, response.json()["is_superuser"]) == (200, True)
     assert (await get_me(client, user.token)).json()["code"] == "invalid_token"
@@ -104,7 +106,7 @@ async def test_a_role_that_is_taken_away_is_gone_at_once_also_from_a_token_of_th
     user, root = await new_superuser("ada@example.com"), await new_superuser()
     minted = TokenPair.model_validate_json((await refresh(client, user.token)).content)
 
-    await change(client, root, user, is_superuser=False)
+    await change(client, user, root=root, is_superuser=False)
 
     users = [await client.get(USERS, headers=authorization(token)) for token in (user.token, minted)]
     assert [response.status_code for response in users] == [401, 401]
@@ -117,8 +119,8 @@ async def test_a_change_of_role_is_told_and_audited(
 ) -> None:
     user, root = await new_user(), await new_superuser()
 
-    await change(client, root, user, is_superuser=True)
-    await change(client, root, user, is_superuser=False)
+    await change(client, user, root=root, is_superuser=True)
+    await change(client, user, root=root, is_superuser=False)
 
     assert await told(stored) == [
         ("user.rights_changed", str(user.id), {"rights_version": 1}),
@@ -133,7 +135,7 @@ async def test_the_last_superuser_can_be_neither_deactivated_nor_demoted(
 ) -> None:
     root = await new_superuser()
 
-    response = await change(client, root, root, full_name="Root", **changes)
+    response = await change(client, root, root=root, full_name="Root", **changes)
 
     assert (response.status_code, response.json()["code"]) == (409, "last_superuser")
     row = await stored.fetchrow("SELECT is_active, is_superuser, full_name, rights_version FROM users")
@@ -157,7 +159,7 @@ async def test_a_superuser_that_is_not_the_last_can_give_up_its_role(
     await new_superuser("admin@example.com")
     root = await new_superuser()
 
-    response = await change(client, root, root, is_superuser=False)
+    response = await change(client, root, root=root, is_superuser=False)
 
     assert (response.status_code, response.json()["is_superuser"]) == (200, False)
 

@@ -43,7 +43,7 @@ def filled(database: EmptyableDatabase) -> Iterator[None]:
 
 
 @pytest.fixture
-async def session(database: EmptyableDatabase, filled: None) -> AsyncIterator[AsyncSession]:  # noqa: ARG001  # rows
+async def session(database: EmptyableDatabase, filled: None) -> AsyncIterator[AsyncSession]:  # noqa: ARG001  # it fills the table
     service_database = Database(Settings(environment="local", database_url=database.url))
     async with service_database.session() as session:
         yield session

@@ -40,7 +40,8 @@ def _describe_failures(document: dict[str, Any], schemas: dict[str, Any]) -> Non
             elif "422" in responses:
                 responses["422"]["description"] = _INVALID["description"] + responses["422"]["description"]
             takes_json = "application/json" in operation.get("requestBody", {}).get("content", {})
-            operation["responses"] = _FOR_EVERY_REQUEST | (_FOR_EVERY_JSON_BODY if takes_json else {}) | responses
+            refused = _FOR_EVERY_REQUEST | (_FOR_EVERY_JSON_BODY if takes_json else {})
+            operation["responses"] = refused | (_FOR_EVERY_PARAMETER if "parameters" in operation else {}) | responses
 
 
 def _problem(description: str) -> dict[str, Any]:
@@ -49,6 +50,7 @@ def _problem(description: str) -> dict[str, Any]:
 
 _INVALID = _problem("`invalid_request`: The request has not the form that this endpoint takes.")
 _FOR_EVERY_REQUEST = {"400": _problem("`bad_request`, `malformed_url`: The request is no well-formed HTTP or JSON.")}
+_FOR_EVERY_PARAMETER = {"414": _problem("`uri_too_long`: The URL is longer than anything that this endpoint takes.")}
 _FOR_EVERY_JSON_BODY = {
     "413": _problem("`content_too_large`: The body is larger than anything that this endpoint takes."),
     "415": _problem("`unsupported_media_type`: The body is not declared as what this endpoint takes."),

@@ -11,6 +11,9 @@ UV       := .venv/bin/uv
 COVERAGE := $(if $(T),,--cov --cov-report=term)
 WORKERS  := $(if $(T),0,auto)
 
+# Where Python may not keep what it compiled, each process that a test starts compiles the services anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # An environment that was copied or moved, or whose Python is gone, is built anew.
 ifneq ($(shell test -x $(VENV) && cat .venv/.created 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.created

@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from auth_service.core.security import PasswordHashing
 from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
+from service_chassis.testing.clients import running_client
 
 EMAIL = "ada@example.com"
 OLD = "correct horse battery staple"
@@ -156,6 +157,31 @@ async def test_a_body_of_another_form_is_refused_without_repeating_it(
     assert response.status_code == 422
     assert {error["pointer"] for error in response.json()["errors"]} == pointers
     assert not any(word in response.text for word in ("4711", OLD, NEW))
+
+
+async def test_guessing_the_current_password_counts_as_guessing_at_the_login(
+    new_app: Callable[..., FastAPI], new_user: NewUser
+) -> None:
+    user = await new_user(EMAIL)
+    async with running_client(new_app(login_limit_per_account="3 per minute")) as client:
+        wrong = [await change(client, user.token, current=f"wrong password {number}") for number in range(3)]
+        refused = await change(client, user.token)
+        login = await log_in(client)
+
+    assert [response.status_code for response in [*wrong, refused, login]] == [403, 403, 403, 429, 429]
+    assert refused.json()["code"] == "too_many_attempts"
+
+
+async def test_whoever_changes_the_password_has_all_attempts_again(
+    new_app: Callable[..., FastAPI], new_user: NewUser
+) -> None:
+    user = await new_user(EMAIL)
+    async with running_client(new_app(login_limit_per_account="3 per minute")) as client:
+        await change(client, user.token, current="wrong horse battery staple")
+        await change(client, user.token)
+        logins = [await log_in(client, "wrong horse battery staple") for _ in range(3)]
+
+    assert [response.status_code for response in logins] == [401] * 3
 
 
 async def test_more_changes_than_can_be_hashed_are_sent_away(

@@ -103,14 +103,35 @@ def get_session_service(
 SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 
 
+def get_throttle(resources: ResourcesDep, session: SessionDep, audit: AuditTrailDep, device: DeviceDep) -> Throttle:
+    """Build what bounds the attempts of the request's address."""
+    return Throttle(
+        rate_limits=resources.rate_limits,
+        sessions=SessionRepository(session),
+        audit=audit,
+        device=device,
+        settings=resources.settings,
+        commit=session.commit,
+    )
+
+
+ThrottleDep = Annotated[Throttle, Depends(get_throttle)]
+
+
 def get_password_service(
-    resources: ResourcesDep, session: SessionDep, users: UsersDep, sessions: SessionServiceDep, audit: AuditTrailDep
+    resources: ResourcesDep,
+    session: SessionDep,
+    users: UsersDep,
+    sessions: SessionServiceDep,
+    audit: AuditTrailDep,
+    throttle: ThrottleDep,
 ) -> PasswordService:
     """Build what changes passwords."""
     return PasswordService(
         users=users,
         sessions=sessions,
         audit=audit,
+        throttle=throttle,
         password_hashing=resources.password_hashing,
         commit=session.commit,
     )
@@ -163,21 +184,6 @@ def get_auth_service(
 AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
 
 LoginFormDep = Annotated[LoginForm, Depends(strict_form(LoginForm))]
-
-
-def get_throttle(resources: ResourcesDep, session: SessionDep, audit: AuditTrailDep, device: DeviceDep) -> Throttle:
-    """Build what bounds the attempts of the request's address."""
-    return Throttle(
-        rate_limits=resources.rate_limits,
-        sessions=SessionRepository(session),
-        audit=audit,
-        device=device,
-        settings=resources.settings,
-        commit=session.commit,
-    )
-
-
-ThrottleDep = Annotated[Throttle, Depends(get_throttle)]
 
 
 async def throttle_login(form: LoginFormDep, throttle: ThrottleDep, response: Response) -> AsyncIterator[None]:

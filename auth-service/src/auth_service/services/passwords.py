@@ -10,6 +10,7 @@ from auth_service.repositories.users import UserRepository
 from auth_service.schemas.users import PasswordChange, find_email_spelling
 from auth_service.services.audit import AuditTrail
 from auth_service.services.sessions import SessionService
+from auth_service.services.throttling import Throttle
 from service_chassis.errors import InvalidTokenError
 
 
@@ -33,12 +34,14 @@ class PasswordService:
         users: UserRepository,
         sessions: SessionService,
         audit: AuditTrail,
+        throttle: Throttle,
         password_hashing: PasswordHashing,
         commit: Callable[[], Awaitable[None]],
     ) -> None:
         self._users = users
         self._sessions = sessions
         self._audit = audit
+        self._throttle = throttle
         self._password_hashing = password_hashing
         self._commit = commit
 
@@ -47,12 +50,14 @@ class PasswordService:
 
         Raises:
             PasswordTooCommonError: the new one is easy to guess.
+            TooManyAttemptsError: to guess the current one is to guess a login, and counts as such.
             WrongPasswordError: the current one is another.
             InvalidTokenError: the session ended meanwhile.
             PasswordHashingBusyError: too many passwords wait to be hashed.
         """
         new_password = change.new_password.get_secret_value()
         refuse_guessable_password(new_password, email=user.email)
+        await self._throttle.admit_login(user.email)
         # Commits: nothing; it gives the connection back, which others need while the passwords wait to be hashed.
         await self._commit()
         if not await self._password_hashing.verify(change.current_password.get_secret_value(), user.hashed_password):
@@ -63,6 +68,7 @@ class PasswordService:
             raise await self._refusal(user)
         if await self._users.find_by_live_session(session_id) is None:
             raise InvalidTokenError
+        await self._throttle.forgive_login(user.email)
         await self.replace(user, hashed_password, kept_session_id=session_id)
 
     async def replace(

@@ -19,6 +19,7 @@ from auth_service.errors import (
     LastSuperuserError,
     PasswordHashingBusyError,
     PasswordTooCommonError,
+    TooManyAttemptsError,
     UserNotFoundError,
     WrongPasswordError,
 )
@@ -71,7 +72,9 @@ async def update_me(changes: UserUpdate, user: CurrentUser, users: UserServiceDe
     "/me/password",
     status_code=status.HTTP_204_NO_CONTENT,
     response_class=Response,
-    responses=documented_problems(*_PROBLEMS, WrongPasswordError, PasswordTooCommonError, PasswordHashingBusyError),
+    responses=documented_problems(
+        *_PROBLEMS, WrongPasswordError, PasswordTooCommonError, TooManyAttemptsError, PasswordHashingBusyError
+    ),
 )
 async def change_password(
     change: PasswordChange, user: CurrentUser, session_id: CurrentSessionId, passwords: PasswordServiceDep

@@ -150,14 +150,14 @@ async def get_items(client: httpx.AsyncClient, *tokens: str) -> httpx.Response:
     return await client.get(ITEMS, headers=[("Authorization", f"Bearer {token}") for token in tokens])
 
 
-async def seconds_of_fastest_answer(client: httpx.AsyncClient, token: str) -> float:
-    """Return what the answer takes when nothing else keeps the machine busy."""
-    seconds = []
-    for _ in range(3):
+async def is_refused_within_50_ms(client: httpx.AsyncClient, token: str) -> bool:
+    """Try several times, since other work on the machine may keep an answer waiting."""
+    for _ in range(10):
         started_at = time.perf_counter()
-        await get_items(client, token)
-        seconds.append(time.perf_counter() - started_at)
-    return min(seconds)
+        response = await get_items(client, token)
+        if time.perf_counter() - started_at < 0.05:
+            return response.is_client_error
+    return False
 
 
 @pytest.fixture
@@ -179,9 +179,9 @@ async def test_every_forgery_is_a_401(warm: httpx.AsyncClient, issuer: TokenIssu
 
 
 async def test_a_forgery_is_refused_within_50_ms(warm: httpx.AsyncClient, issuer: TokenIssuer) -> None:
-    seconds = {name: await seconds_of_fastest_answer(warm, forge(issuer)) for name, forge in FORGERIES.items()}
+    slow = [name for name, forge in FORGERIES.items() if not await is_refused_within_50_ms(warm, forge(issuer))]
 
-    assert {name: taken for name, taken in seconds.items() if taken >= 0.05} == {}
+    assert slow == []
 
 
 async def test_nobody_is_asked_about_a_forgery(
@@ -217,7 +217,7 @@ async def test_a_token_of_a_megabyte_is_refused_before_anybody_reads_it(warm: ht
     response = await get_items(warm, token)
 
     assert response.status_code == 431
-    assert await seconds_of_fastest_answer(warm, token) < 0.05
+    assert await is_refused_within_50_ms(warm, token)
 
 
 async def test_a_token_that_the_forgeries_are_made_of_is_valid(warm: httpx.AsyncClient, issuer: TokenIssuer) -> None:

@@ -1,10 +1,14 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 
+from items_service.core.config import Settings
+from items_service.services.idempotency import KEYS_DELETED_AT_ONCE, count_forgotten_keys, delete_forgotten_keys
+from service_chassis.database import Database
 from service_chassis.testing.databases import EmptyableDatabase
 
 
@@ -37,6 +41,25 @@ def test_prune_deletes_keys_older_than_a_day_and_no_others(database: EmptyableDa
     assert dry.stdout == "Would delete 1 idempotency keys.\n"
     assert real.stdout == "Deleted 1 idempotency keys.\n"
     assert again.stdout == "Deleted 0 idempotency keys.\n"
+
+
+async def test_prune_deletes_more_keys_than_one_statement_could(
+    database: EmptyableDatabase, new_settings: Callable[..., Settings]
+) -> None:
+    await database.execute(
+        """
+        INSERT INTO idempotency_keys (owner_id, key, fingerprint, answer, created_at)
+        SELECT gen_random_uuid(), n, '', '', now() - interval '25 hours' FROM generate_series(1, $1) n
+        """,
+        2 * KEYS_DELETED_AT_ONCE + 1,
+    )
+    own_database = Database(new_settings())
+
+    deleted = await delete_forgotten_keys(own_database)
+
+    assert deleted == 2 * KEYS_DELETED_AT_ONCE + 1
+    assert await count_forgotten_keys(own_database) == 0
+    await own_database.close()
 
 
 def test_a_wrong_setting_is_named_and_nothing_is_done(database: EmptyableDatabase) -> None:

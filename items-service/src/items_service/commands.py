@@ -27,14 +27,12 @@ def prune(
 
 
 async def _prune(settings: Settings, *, dry_run: bool) -> int:
-    from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
+    from items_service.services.idempotency import count_forgotten_keys, delete_forgotten_keys
     from service_chassis.database import Database
 
     database = Database(settings)
     try:
-        async with database.session() as session:
-            keys = IdempotencyKeyRepository(session)
-            return await keys.count_forgotten() if dry_run else await keys.delete_forgotten()
+        return await (count_forgotten_keys(database) if dry_run else delete_forgotten_keys(database))
     finally:
         await database.close()
 

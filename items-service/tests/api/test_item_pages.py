@@ -79,6 +79,19 @@ async def test_what_exists_during_a_walk_appears_once_while_others_insert_and_de
     assert len(set(walked)) == len(walked)
 
 
+@pytest.mark.parametrize(
+    "letter", ["x", "😀", '"', "\x01"], ids=["plain", "of four bytes", "quote", "control character"]
+)
+async def test_a_walk_by_title_passes_the_longest_titles(client: httpx.AsyncClient, letter: str) -> None:
+    batch = {"items": [{"title": letter * 200}] * 3}
+    assert (await client.post(f"{ITEMS}/batch", json=batch)).status_code == 201
+
+    first = await get_page(client, sort="title", limit=2)
+    second = await get_page(client, sort="title", limit=2, cursor=first["next_cursor"])
+
+    assert [len(first["items"]), len(second["items"])] == [2, 1]
+
+
 async def test_a_list_shows_nobody_elses_items(client: httpx.AsyncClient, issuer: TokenIssuer) -> None:
     await create_many(client, 1)
 

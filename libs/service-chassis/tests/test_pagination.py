@@ -103,7 +103,7 @@ def test_random_text_is_refused() -> None:
         assert is_refused("".join(chr(generator.randrange(0x2000)) for _ in range(length)))
 
 
-@pytest.mark.parametrize("cursor", ["", "a", "ab", "=", "====", "null", "é", "😀", "\0", "a" * 1024])
+@pytest.mark.parametrize("cursor", ["", "a", "ab", "=", "====", "null", "é", "😀", "\0", "a" * 1024, "A" * 8000])
 def test_garbage_is_refused(cursor: str) -> None:
     assert is_refused(cursor)
 
@@ -127,7 +127,7 @@ async def test_a_page_has_twenty_rows_unless_asked_otherwise(client: httpx.Async
     assert answer.json() == {"limit": 20, "cursor": None}
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=many", f"cursor={'a' * 1025}", "offset=10"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=101", "limit=many", "offset=10"])
 async def test_a_page_that_cannot_be_is_pointed_at(client: httpx.AsyncClient, query: str) -> None:
     answer = await client.get(f"/api/v1/things?{query}")
 

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -46,7 +46,13 @@ class IdempotencyKeyRepository:
         statement = select(func.count()).select_from(IdempotencyKey).where(_FORGOTTEN)
         return await self._session.scalar(statement) or 0
 
-    async def delete_forgotten(self) -> int:
-        """Delete the keys that are older than a day; return how many there were."""
-        deleted = await self._session.execute(delete(IdempotencyKey).where(_FORGOTTEN).returning(IdempotencyKey.key))
+    async def delete_forgotten(self, *, limit: int) -> int:
+        """Delete so many of the keys that are older than a day, and return how many there were."""
+        forgotten = select(IdempotencyKey.owner_id, IdempotencyKey.key).where(_FORGOTTEN).limit(limit)
+        primary_key = tuple_(IdempotencyKey.owner_id, IdempotencyKey.key)
+        deleted = await self._session.execute(
+            delete(IdempotencyKey)
+            .where(primary_key.in_(forgotten.with_for_update(skip_locked=True)))
+            .returning(IdempotencyKey.key)
+        )
         return len(deleted.all())

@@ -9,6 +9,9 @@ from pydantic import BaseModel
 
 from items_service.errors import IdempotencyKeyInFlightError, IdempotencyKeyReusedError
 from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
+from service_chassis.database import Database
+
+KEYS_DELETED_AT_ONCE = 5_000
 
 Answer = TypeVar("Answer", bound=BaseModel)
 
@@ -45,6 +48,24 @@ class IdempotencyService:
         if answered.fingerprint != fingerprint:
             raise IdempotencyKeyReusedError
         return answer_type.model_validate_json(answered.answer)
+
+
+async def count_forgotten_keys(database: Database) -> int:
+    """Count the keys that nobody can use any more."""
+    async with database.session() as session:
+        return await IdempotencyKeyRepository(session).count_forgotten()
+
+
+async def delete_forgotten_keys(database: Database) -> int:
+    """Delete the keys that nobody can use any more, and return how many there were."""
+    count = 0
+    while True:
+        # One statement for all of a busy day's would take longer than any statement may.
+        async with database.session() as session:
+            deleted = await IdempotencyKeyRepository(session).delete_forgotten(limit=KEYS_DELETED_AT_ONCE)
+        count += deleted
+        if deleted < KEYS_DELETED_AT_ONCE:
+            return count
 
 
 def _fingerprint(request: BaseModel) -> bytes:

@@ -37,7 +37,8 @@ class PageRequest(BaseModel, extra="forbid"):
     """Which page of a list the caller wants."""
 
     limit: int = Query(DEFAULT_PAGE_SIZE, ge=1, le=MAXIMUM_PAGE_SIZE, description="Rows on a page.")
-    cursor: str | None = Query(None, max_length=1024, description="`next_cursor` of the page before.")
+    # How long a cursor may be depends on the column that a list is sorted by; a URL is bounded as a whole.
+    cursor: str | None = Query(None, description="`next_cursor` of the page before.")
 
 
 @dataclass(frozen=True, slots=True)

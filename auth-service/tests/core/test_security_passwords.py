@@ -119,7 +119,7 @@ async def test_an_unknown_user_matches_nothing() -> None:
     assert not await hashing.verify("", None)
 
 
-@pytest.mark.parametrize("outdated", [OUTDATED_ARGON2, OUTDATED_BCRYPT])
+@pytest.mark.parametrize("outdated", [OUTDATED_ARGON2, OUTDATED_BCRYPT], ids=["argon2", "bcrypt"])
 async def test_a_hash_that_may_not_match_does_not(outdated: str) -> None:
     hashing = PasswordHashing()
 

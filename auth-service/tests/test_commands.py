@@ -10,8 +10,10 @@ import asyncpg
 import httpx
 import jwt
 
+from auth_service.commands import main
 from auth_service.core.database import SCHEMA_REVISION
 from auth_service.schemas.users import UserWithToken
+from service_chassis.testing.commands import Finished, run_command
 from service_chassis.testing.databases import EmptyableDatabase
 
 EMAIL = "root@example.com"
@@ -19,26 +21,15 @@ PASSWORD = "correct horse battery staple"
 UNREACHABLE = "postgresql://nobody:pw-4711@127.0.0.1:1/nothing"
 
 NewUser = Callable[..., Awaitable[UserWithToken]]
-Finished = subprocess.CompletedProcess[str]
 
 
 def environment_of(database: EmptyableDatabase) -> dict[str, str]:
     return {"ENVIRONMENT": "local", "AUTH_DATABASE_URL": database.url.get_secret_value()}
 
 
-def start(*arguments: str, environment: Mapping[str, str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "auth_service", *arguments]
-    pipe = subprocess.PIPE
-    return subprocess.Popen(  # our own command
-        command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=os.environ | environment
-    )
-
-
 async def run(*arguments: str, environment: Mapping[str, str], given: str = "") -> Finished:
     """Run a command to its end, without keeping the test's own connections waiting."""
-    process = start(*arguments, environment=environment)
-    output, errors = await asyncio.to_thread(process.communicate, given)
-    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+    return await asyncio.to_thread(run_command, main, *arguments, environment=environment, given=given)
 
 
 async def create_superuser(environment: Mapping[str, str], *, email: str = EMAIL, password: str = PASSWORD) -> Finished:
@@ -46,27 +37,28 @@ async def create_superuser(environment: Mapping[str, str], *, email: str = EMAIL
 
 
 def assert_refused_in_a_line(finished: Finished, *, naming: str) -> None:
-    assert finished.returncode == 1
-    assert naming in finished.stderr
-    assert "Traceback" not in finished.stderr
-    assert "4711" not in finished.stdout + finished.stderr
+    assert finished.exit_code == 1
+    assert naming in finished.errors
+    assert "Traceback" not in finished.errors
+    assert "4711" not in finished.output + finished.errors
 
 
 async def test_migrating_again_does_nothing_more(database: EmptyableDatabase) -> None:
-    # The fixture has migrated it with the same command.
     again = await run("migrate", environment=environment_of(database))
 
-    assert again.returncode == 0, again.stderr
-    assert "Running upgrade" not in again.stdout
+    assert again.exit_code == 0, again.errors
+    assert "Running upgrade" not in again.output
     assert await revision_of(database) == SCHEMA_REVISION
 
 
 async def test_two_migrations_at_once_both_succeed(unmigrated_database: EmptyableDatabase) -> None:
-    environment = environment_of(unmigrated_database)
+    command = [sys.executable, "-m", "auth_service", "migrate"]
+    environment = os.environ | environment_of(unmigrated_database)
+    both = [
+        await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL, env=environment) for _ in range(2)
+    ]
 
-    both = await asyncio.gather(*(run("migrate", environment=environment) for _ in range(2)))
-
-    assert [finished.returncode for finished in both] == [0, 0], [finished.stderr for finished in both]
+    assert [await process.wait() for process in both] == [0, 0]
     assert await revision_of(unmigrated_database) == SCHEMA_REVISION
 
 
@@ -81,8 +73,8 @@ async def test_a_created_superuser_logs_in_as_one(client: httpx.AsyncClient, dat
     created = await create_superuser(environment_of(database), email="Root@Example.com")
 
     response = await client.post("/api/v1/auth/login", data={"username": EMAIL, "password": PASSWORD})
-    assert created.returncode == 0, created.stderr
-    assert EMAIL in created.stdout
+    assert created.exit_code == 0, created.errors
+    assert EMAIL in created.output
     claims = jwt.decode(response.json()["access_token"], options={"verify_signature": False})
     assert "admin" in claims["scope"].split()
 
@@ -95,8 +87,8 @@ async def test_creating_a_superuser_where_the_account_exists_changes_nothing(
 
     again = await create_superuser(environment_of(database), password="another battery staple")
 
-    assert again.returncode == 0, again.stderr
-    assert "nothing was changed" in again.stdout
+    assert again.exit_code == 0, again.errors
+    assert "nothing was changed" in again.output
     assert await stored.fetch("SELECT * FROM users") == before
 
 
@@ -104,7 +96,7 @@ async def test_a_superuser_needs_an_address_and_a_good_password(database: Emptya
     refused = await create_superuser(environment_of(database), email="no-address-4711", password="pw-4711")
 
     assert_refused_in_a_line(refused, naming="password")
-    assert [line.partition(":")[0] for line in refused.stderr.splitlines()] == ["email", "password"]
+    assert [line.partition(":")[0] for line in refused.errors.splitlines()] == ["email", "password"]
 
 
 async def test_a_superusers_password_is_not_one_that_is_tried_first(database: EmptyableDatabase) -> None:
@@ -119,7 +111,7 @@ async def test_bad_settings_are_named_at_once(database: EmptyableDatabase) -> No
     refused = await create_superuser(environment_of(database) | bad)
 
     assert_refused_in_a_line(refused, naming="ALGORITHM")
-    names = [line.partition(" ")[0] for line in refused.stderr.splitlines()]
+    names = [line.partition(" ")[0] for line in refused.errors.splitlines()]
     assert sorted(names) == ["ACCESS_TOKEN_EXPIRE_MINUTES", "ALGORITHM", "REGISTRATION_ENABLED"]
 
 

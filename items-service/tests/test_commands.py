@@ -1,21 +1,19 @@
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
 
+from items_service.commands import main
 from items_service.core.config import Settings
 from items_service.services.idempotency import KEYS_DELETED_AT_ONCE, count_forgotten_keys, delete_forgotten_keys
 from service_chassis.database import Database
+from service_chassis.testing.commands import Finished, run_command
 from service_chassis.testing.databases import EmptyableDatabase
 
 
-def run(database: EmptyableDatabase, *arguments: str) -> subprocess.CompletedProcess[str]:
+def run(database: EmptyableDatabase, *arguments: str, **variables: str) -> Finished:
     settings = {"ENVIRONMENT": "local", "ITEMS_DATABASE_URL": database.url.get_secret_value()}
-    command = [sys.executable, "-m", "items_service", *arguments]
-    return subprocess.run(command, env=os.environ | settings, capture_output=True, check=False, text=True)
+    return run_command(main, *arguments, environment=settings | variables)
 
 
 async def insert_key(database: EmptyableDatabase, *, age: str) -> None:
@@ -37,10 +35,10 @@ async def forgotten_and_remembered_key(database: EmptyableDatabase) -> None:
 def test_prune_deletes_keys_older_than_a_day_and_no_others(database: EmptyableDatabase) -> None:
     dry, real, again = run(database, "prune", "--dry-run"), run(database, "prune"), run(database, "prune")
 
-    assert [finished.returncode for finished in (dry, real, again)] == [0, 0, 0]
-    assert dry.stdout == "Would delete 1 idempotency keys.\n"
-    assert real.stdout == "Deleted 1 idempotency keys.\n"
-    assert again.stdout == "Deleted 0 idempotency keys.\n"
+    assert [finished.exit_code for finished in (dry, real, again)] == [0, 0, 0]
+    assert dry.output == "Would delete 1 idempotency keys.\n"
+    assert real.output == "Deleted 1 idempotency keys.\n"
+    assert again.output == "Deleted 0 idempotency keys.\n"
 
 
 async def test_prune_deletes_more_keys_than_one_statement_could(
@@ -63,12 +61,8 @@ async def test_prune_deletes_more_keys_than_one_statement_could(
 
 
 def test_a_wrong_setting_is_named_and_nothing_is_done(database: EmptyableDatabase) -> None:
-    settings = {"ENVIRONMENT": "local", "ITEMS_DATABASE_URL": database.url.get_secret_value()}
-    command = [sys.executable, "-m", "items_service", "serve"]
-    environment = os.environ | settings | {"ITEMS_AUTH_SERVICE_URL": "auth"}
+    finished = run(database, "serve", ITEMS_AUTH_SERVICE_URL="auth")
 
-    finished = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)
-
-    assert finished.returncode == 1
-    assert finished.stderr.startswith("AUTH_SERVICE_URL (or ITEMS_AUTH_SERVICE_URL): ")
-    assert "Traceback" not in finished.stderr
+    assert finished.exit_code == 1
+    assert finished.errors.startswith("AUTH_SERVICE_URL (or ITEMS_AUTH_SERVICE_URL): ")
+    assert "Traceback" not in finished.errors

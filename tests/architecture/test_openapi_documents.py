@@ -1,23 +1,22 @@
 """Each service's openapi.json is what the service publishes, so that a review sees what changes for clients."""
 
 import json
-import subprocess
-import sys
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from service_chassis.testing.commands import run_command
+
 
 @pytest.mark.parametrize("service", ["auth-service", "items-service"])
-def test_the_openapi_document_is_what_make_openapi_writes(
-    repository: Path, environment: dict[str, str], tmp_path: Path, service: str
-) -> None:
-    command = [sys.executable, "-m", service.replace("-", "_"), "openapi"]
+def test_the_openapi_document_is_what_make_openapi_writes(repository: Path, service: str) -> None:
+    commands = import_module(f"{service.replace('-', '_')}.commands")
 
-    printed = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, check=False, text=True)
+    printed = run_command(commands.main, "openapi", environment={})
 
-    assert printed.returncode == 0, printed.stderr
+    assert printed.exit_code == 0, printed.errors
     document = repository / service / "openapi.json"
-    assert json.loads(document.read_text()) == json.loads(printed.stdout), (
+    assert json.loads(document.read_text()) == json.loads(printed.output), (
         f"{service}/openapi.json is stale: make openapi"
     )

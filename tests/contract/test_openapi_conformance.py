@@ -44,7 +44,9 @@ def authorize(pair: RunningPair) -> Authorize:
 
 @pytest.fixture(params=["auth", "items"])
 def operations(pair: RunningPair, request: pytest.FixtureRequest) -> list[Operation]:
-    schema = schemathesis.openapi.from_url(f"{pair.base_url}/api/v1/{request.param}/openapi.json")
+    # Asked directly: the gateway refuses some paths by itself, without a body that anybody described.
+    address = {"auth": pair.auth_url, "items": pair.items_url}[request.param]
+    schema = schemathesis.openapi.from_url(f"{address}/api/v1/{request.param}/openapi.json")
     checks = schema.config.checks
     for check, more in (
         (checks.negative_data_rejection, TOO_LARGE),

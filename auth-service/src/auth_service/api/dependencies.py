@@ -20,6 +20,7 @@ from auth_service.repositories.users import UserRepository
 from auth_service.schemas.devices import Device
 from auth_service.schemas.tokens import LoginForm
 from auth_service.services.audit import AuditTrail
+from auth_service.services.audit_history import AuditHistory
 from auth_service.services.auth import AuthService
 from auth_service.services.events import EventPublisher
 from auth_service.services.passwords import PasswordService
@@ -241,8 +242,19 @@ async def get_current_superuser(user: Annotated[User, Depends(get_current_active
     return user
 
 
+CurrentSuperuser = Annotated[User, Security(get_current_superuser, scopes=["admin"])]
+
+
+def get_audit_history(_: CurrentSuperuser, resources: ResourcesDep, session: SessionDep) -> AuditHistory:
+    """Build the audit trail for a superuser."""
+    return AuditHistory(audit_events=AuditEventRepository(session), cursors=resources.cursors)
+
+
+AuditHistoryDep = Annotated[AuditHistory, Depends(get_audit_history)]
+
+
 def get_user_administration(
-    actor: Annotated[User, Security(get_current_superuser, scopes=["admin"])],
+    actor: CurrentSuperuser,
     resources: ResourcesDep,
     session: SessionDep,
     users: UsersDep,

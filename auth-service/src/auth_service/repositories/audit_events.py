@@ -1,8 +1,9 @@
 """Statements about the audit trail."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from uuid import UUID
 
-from sqlalchemy import event
+from sqlalchemy import event, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.models import AuditEvent
@@ -13,6 +14,15 @@ class AuditEventRepository:
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
+
+    async def list_before(self, event_id: UUID | None, *, user_id: UUID | None, limit: int) -> Sequence[AuditEvent]:
+        """Return events, the newest first, from before one on; with a user given, what happened to that account."""
+        statement = select(AuditEvent).order_by(AuditEvent.id.desc()).limit(limit)
+        if event_id is not None:
+            statement = statement.where(AuditEvent.id < event_id)
+        if user_id is not None:
+            statement = statement.where(AuditEvent.user_id == user_id)
+        return (await self._session.scalars(statement)).all()
 
     async def add(self, *audit_events: AuditEvent, on_commit: Callable[[], None]) -> None:
         """Insert events, and call back once they are in the database for good."""

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter
 
-from auth_service.api.v1.endpoints import auth, sessions, users
+from auth_service.api.v1.endpoints import audit_events, auth, sessions, users
 
 router = APIRouter()
 router.include_router(auth.token_router)
 router.include_router(auth.router)
+router.include_router(audit_events.router)
 router.include_router(sessions.router)
 router.include_router(users.router)

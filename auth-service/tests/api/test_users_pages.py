@@ -84,38 +84,33 @@ async def test_the_next_page_is_linked(client: httpx.AsyncClient, headers: dict[
     assert "next" not in linked.links
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param("ada.lovelace@example.com", id="address"),
-        pytest.param("ada.love", id="beginning of the address"),
-        pytest.param("ada.lovelace@exam", id="beginning past the @"),
-        pytest.param("ADA", id="another case"),
-        pytest.param("lovelace", id="word of the address"),
-        pytest.param("king", id="name"),
-        pytest.param("Augusta Ki", id="beginning of the name"),
-        pytest.param("king ada", id="words of both"),
-        pytest.param("byron", id="after a hyphen"),
-        pytest.param("king-by", id="across a hyphen"),
-    ],
-)
-async def test_an_account_is_found_by_words_of_its_name_and_its_address(
-    get_page: GetPage, new_users: NewUsers, words: str
-) -> None:
+async def test_an_account_is_found_by_words_of_its_name_and_its_address(get_page: GetPage, new_users: NewUsers) -> None:
     await new_users(("ada.lovelace@example.com", "Augusta King-Byron"), ("grace@example.org", "Grace Hopper"))
+    words = {
+        "address": "ada.lovelace@example.com",
+        "beginning of the address": "ada.love",
+        "beginning past the @": "ada.lovelace@exam",
+        "another case": "ADA",
+        "word of the address": "lovelace",
+        "name": "king",
+        "beginning of the name": "Augusta Ki",
+        "words of both": "king ada",
+        "after a hyphen": "byron",
+        "across a hyphen": "king-by",
+    }
 
-    page = await get_page(q=words)
+    found = {case: emails(await get_page(q=text)) for case, text in words.items()}
 
-    assert emails(page) == ["ada.lovelace@example.com"]
+    assert found == {case: ["ada.lovelace@example.com"] for case in words}
 
 
-@pytest.mark.parametrize("words", ["lovelac e", "ing", "ada grace", "a&b", "'", "@", "!", "\\", "%"])
-async def test_other_words_find_nobody(get_page: GetPage, new_users: NewUsers, words: str) -> None:
+async def test_other_words_find_nobody(get_page: GetPage, new_users: NewUsers) -> None:
     await new_users(("ada.lovelace@example.com", "Augusta King"), ("grace@example.org", "Grace Hopper"))
+    words = ["lovelac e", "ing", "ada grace", "a&b", "'", "@", "!", "\\", "%"]
 
-    page = await get_page(q=words)
+    found = {text: await get_page(q=text) for text in words}
 
-    assert page == {"items": [], "next_cursor": None}
+    assert found == {text: {"items": [], "next_cursor": None} for text in words}
 
 
 async def test_a_cursor_is_good_for_its_own_search_only(
@@ -129,12 +124,8 @@ async def test_a_cursor_is_good_for_its_own_search_only(
     assert (response.status_code, response.json()["code"]) == (400, "invalid_cursor")
 
 
-@pytest.mark.parametrize(
-    "parameters", [{"limit": 0}, {"limit": 101}, {"limit": "ten"}, {"q": ""}, {"q": "x" * 201}, {"skip": 5}]
-)
-async def test_parameters_that_mean_no_page_are_refused(
-    client: httpx.AsyncClient, headers: dict[str, str], parameters: dict[str, str | int]
-) -> None:
-    response = await client.get(USERS, params=parameters, headers=headers)
+async def test_parameters_that_mean_no_page_are_refused(client: httpx.AsyncClient, headers: dict[str, str]) -> None:
+    for parameters in ({"limit": 0}, {"limit": 101}, {"limit": "ten"}, {"q": ""}, {"q": "x" * 201}, {"skip": 5}):
+        response = await client.get(USERS, params=parameters, headers=headers)
 
-    assert response.status_code == 422
+        assert response.status_code == 422, parameters

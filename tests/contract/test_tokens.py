@@ -64,3 +64,14 @@ def test_both_descriptions_name_the_same_way_to_log_in(client: httpx.Client) -> 
     schemes = [document["components"]["securitySchemes"] for document in documents]
     assert schemes[0] == schemes[1]
     assert schemes[0]["login"]["flows"]["password"]["tokenUrl"] == f"{API}/auth/login"
+
+
+def test_the_pairs_own_client_gets_a_token_that_no_users_route_takes(client: httpx.Client, pair: RunningPair) -> None:
+    grant = {"grant_type": "client_credentials", "scope": "events:read"}
+
+    token = client.post(f"{API}/auth/token", data=grant, auth=("items-service", pair.feed_client_secret)).json()
+
+    headers = {"Authorization": f"Bearer {token['access_token']}"}
+    answers = [client.get(f"{API}{path}", headers=headers) for path in ("/items", "/users/me", "/users")]
+    assert token["scope"] == "events:read"
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(401, "invalid_token")] * 3

@@ -13,7 +13,11 @@ def settings(folder: Path, *, dotenv: str = "", **environment: str) -> PairSetti
 
 def environment_of(service: Service, given: PairSettings, *, database_url: str | None = "embedded") -> dict[str, str]:
     return given.environment_of(
-        service, database_url=database_url, secret_key="random", shared={"LOG_FORMAT": "json"}, auth_url="http://auth"
+        service,
+        database_url=database_url,
+        secret_key="random",
+        shared={"LOG_FORMAT": "json"},
+        own={"ITEMS_AUTH_SERVICE_URL": "http://auth"},
     )
 
 

@@ -138,12 +138,13 @@ def test_every_line_of_a_piped_log_is_json(running: Run) -> None:
 
 
 def test_what_is_secret_is_readable_by_its_owner_alone(running: Run, repository: Repository) -> None:
-    files = [path for end in ("secret_key", "password") for path in (repository.path / ".tandem").rglob(f"*{end}")]
+    files = [path for end in ("secret*", "password") for path in (repository.path / ".tandem").rglob(f"*_{end}")]
 
     assert running.process.poll() is None
     assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in files} == {
         "auth_secret_key": 0o600,
         "items_secret_key": 0o600,
+        "feed_client_secret": 0o600,
         "superuser_password": 0o600,
         "postgres_password": 0o600,
     }

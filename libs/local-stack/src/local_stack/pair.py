@@ -21,6 +21,7 @@ from local_stack.state import StateDirectory
 from local_stack.supervisor import Supervisor
 
 GATEWAY = "gateway"
+FEED_CLIENT = "items-service"
 DEMO_ITEMS_MARKER = "demo-items-created"
 DEMO_ITEMS = (
     ("Read ARCHITECTURE.md", "One request, from the gateway to the table and back."),
@@ -49,6 +50,11 @@ class Pair:
         """The password that the superuser got when the pair ran for the first time."""
         return self._state.secret("superuser_password")
 
+    @property
+    def feed_client_secret(self) -> str:
+        """The secret with which items-service shows who it is."""
+        return self._state.secret("feed_client_secret")
+
     def url(self, service: Service) -> str:
         """Return the address on which that service itself listens."""
         return f"http://{LOOPBACK}:{self._ports[service.name]}"
@@ -72,7 +78,7 @@ class Pair:
         with self._step("Migrations"):
             await _all_of(self._migrate(AUTH), self._migrate(ITEMS))
         with self._step("Services and gateway"):
-            await _all_of(self._create_superuser(), self._start_processes())
+            await _all_of(self._create_superuser(), self._create_feed_client(), self._start_processes())
         with self._step("First login and items"):
             await self._talk()
 
@@ -120,8 +126,24 @@ class Pair:
                     # Everybody on this machine is one network, tests and load tests included.
                     "LOGIN_LIMIT_PER_NETWORK": "100000 per minute",
                 },
-                auth_url=self.url(AUTH),
+                own=self._feed_settings() if service is ITEMS else {},
             )
+
+    def _feed_settings(self) -> dict[str, str]:
+        return {
+            "ITEMS_AUTH_SERVICE_URL": self.url(AUTH),
+            "ITEMS_FEED_CLIENT_ID": FEED_CLIENT,
+            "ITEMS_FEED_CLIENT_SECRET": self.feed_client_secret,
+        }
+
+    async def _create_feed_client(self) -> None:
+        arguments = ("clients", "create", FEED_CLIENT, "--scope", "events:read", "--secret-from-stdin")
+        await run_step(
+            self._supervisor,
+            self._command(AUTH, *arguments),
+            log_directory=self._state.path,
+            standard_input=f"{self.feed_client_secret}\n",
+        )
 
     async def _create_superuser(self) -> None:
         create_superuser = self._command(AUTH, "create-superuser", "--email", self.settings.superuser_email)

@@ -37,13 +37,13 @@ class PairSettings:
         database_url: str | None,
         secret_key: str,
         shared: Mapping[str, str],
-        auth_url: str,
+        own: Mapping[str, str],
     ) -> dict[str, str]:
-        """Return the environment of that service: everything that is given, and what is missing."""
+        """Return the environment of that service: everything that is given, what is missing, and `own` in any case."""
         defaults = {"ENVIRONMENT": "local", "PYTHONUNBUFFERED": "1", **shared}
         if not self.given.has("SECRET_KEY"):
             defaults[f"{service.prefix}SECRET_KEY"] = secret_key
-        forced = {"ITEMS_AUTH_SERVICE_URL": auth_url}
+        forced = dict(own)
         if database_url is not None:
             forced[f"{service.prefix}DATABASE_URL"] = database_url
         return self.given.complete(defaults, forced=forced)

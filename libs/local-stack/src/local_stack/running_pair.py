@@ -28,6 +28,7 @@ class RunningPair:
         self.items_database_url = pair.database_url(ITEMS)
         self.superuser_email = pair.settings.superuser_email
         self.superuser_password = pair.superuser_password
+        self.feed_client_secret = pair.feed_client_secret
 
     def process_id(self, service: Service) -> int:
         """Return the process id of a service, which is its group's as well."""

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from auth_service.api import jwks
+from auth_service.api import discovery, jwks
 from auth_service.api.oauth2 import install_oauth2_errors
 from auth_service.api.resources import Resources
 from auth_service.api.v1.router import router
@@ -37,6 +37,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_health(app, Readiness(database=resources.database, schema_revision=SCHEMA_REVISION))
     install_documentation(app, documents=_documents(settings))
     app.include_router(jwks.router)
+    app.include_router(discovery.router)
     app.include_router(router, prefix=settings.api_v1_str)
     return app
 

@@ -30,6 +30,8 @@ EXPECTED = {
     ("patch", "/api/v1/users/{user_id}"): {"200", "401", "403", "404", "409", "422", "503"},
     ("delete", "/api/v1/users/{user_id}"): {"204", "401", "403", "404", "409", "422", "503"},
     ("get", "/.well-known/jwks.json"): {"200", "503"},
+    ("get", "/.well-known/oauth-authorization-server"): {"200"},
+    ("get", "/.well-known/openid-configuration"): {"200", "503"},
 }
 
 

@@ -60,13 +60,14 @@ def test_the_environment_wins_over_dotenv_which_wins_over_secret_files(
     set_environment: SetEnvironment, secrets_directory: Path
 ) -> None:
     set_environment(TOKEN_AUDIENCE="environment")
-    Path(".env").write_text("TOKEN_AUDIENCE=dotenv\nTRIAL_TOKEN_ISSUER=dotenv\n", encoding="utf-8")
+    Path(".env").write_text("TOKEN_AUDIENCE=dotenv\nTRIAL_TOKEN_ISSUER=https://dotenv\n", encoding="utf-8")
     for name in ("token_audience", "token_issuer", "project_name"):
         (secrets_directory / name).write_text("file\n", encoding="utf-8")
 
     settings = load_settings(Settings)
 
-    assert [settings.token_audience, settings.token_issuer, settings.project_name] == ["environment", "dotenv", "file"]
+    found = [settings.token_audience, settings.token_issuer, settings.project_name]
+    assert found == ["environment", "https://dotenv", "file"]
 
 
 def test_a_secret_file_may_have_the_services_own_name(set_environment: SetEnvironment, secrets_directory: Path) -> None:

@@ -114,7 +114,7 @@ class ServiceSettings(BaseSettings):
         tuple[SecretStr, ...], NoDecode, CommaSeparated, Field(min_length=1), AfterValidator(_strong_enough)
     ] = (SecretStr(LOCAL_SECRET_KEY),)
     """The first encrypts and signs, all of them decrypt and verify, so that a key can be replaced."""
-    token_issuer: str = Field("http://localhost:8080", min_length=1)
+    token_issuer: str = Field("http://localhost:8080", pattern=r"^https?://[^/?#\s]+(/[^/?#\s]+)*/?$")
     token_audience: str = Field("tandem", min_length=1)
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, CommaSeparated] = ()
     """Whose `X-Forwarded-For` tells where a request comes from; everybody else's is ignored."""

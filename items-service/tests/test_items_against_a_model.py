@@ -8,7 +8,15 @@ from uuid import uuid4
 
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule, run_state_machine_as_test
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
 
 from items_service.core.config import Settings
 from items_service.main import create_app
@@ -82,16 +90,28 @@ class ItemsMachine(RuleBasedStateMachine):
         assert self.run(self.client.get(f"{ITEMS}/{item_id}")).status_code == 404
         del self.model[item_id]
 
-    @rule(limit=limits)
-    def walk_over_the_pages(self, limit: int) -> None:
-        walked: list[str] = []
-        response = self.run(self.client.get(ITEMS, params={"limit": limit, "sort": "created_at"}))
-        while True:
-            walked += [item["id"] for item in response.json()["items"]]
-            if "next" not in response.links:
-                break
+    @rule(target=items, batch=strategies.lists(titles, min_size=1, max_size=3))
+    def create_batch(self, batch: list[str]) -> object:
+        body = {"items": [{"title": title} for title in batch]}
+        created = self.run(self.client.post(f"{ITEMS}/batch", json=body)).json()["items"]
+        self.model |= {item["id"]: (title, 1) for item, title in zip(created, batch, strict=True)}
+        return multiple(*(item["id"] for item in created))
+
+    @rule(limit=limits, sort=strategies.sampled_from(["created_at", "updated_at", "title"]))
+    def walk_over_the_pages_forwards_and_backwards(self, limit: int, sort: str) -> None:
+        forwards, backwards = self.walk(limit, sort), self.walk(limit, f"-{sort}")
+        assert forwards == backwards[::-1]
+        assert sorted(forwards) == sorted(self.model)
+        if sort == "created_at":
+            assert forwards == list(self.model)
+
+    def walk(self, limit: int, sort: str) -> list[str]:
+        response = self.run(self.client.get(ITEMS, params={"limit": limit, "sort": sort}))
+        walked = [item["id"] for item in response.json()["items"]]
+        while "next" in response.links:
             response = self.run(self.client.get(response.links["next"]["url"]))
-        assert walked == list(self.model)
+            walked += [item["id"] for item in response.json()["items"]]
+        return walked
 
     @invariant()
     def the_service_holds_what_the_model_holds(self) -> None:

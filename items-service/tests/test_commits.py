@@ -1,5 +1,7 @@
 """A 201 is in the database, and what was cut off at COMMIT can be sent again."""
 
+import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import UUID, uuid4
@@ -15,6 +17,7 @@ from service_chassis.testing.door import COMMIT, COMMITTED, Door
 from service_chassis.testing.issuer import TokenIssuer
 
 ITEMS = "/api/v1/items"
+PATIENCE_SECONDS = 3.0
 
 cut_off = pytest.mark.parametrize("message", [COMMIT, COMMITTED], ids=["before COMMIT arrives", "after it is done"])
 requests = pytest.mark.parametrize(
@@ -71,6 +74,25 @@ async def test_a_retry_with_the_same_key_leaves_what_one_request_would(
     assert retried.status_code == again.status_code == 201
     assert retried.json() == again.json()
     assert len(await stored_titles(client)) == count
+
+
+@cut_off
+async def test_a_commit_that_comes_late_and_a_retry_leave_one_item(
+    client: httpx.AsyncClient, door: Door, message: bytes
+) -> None:
+    body, key = {"title": "Tandem bicycle"}, {"Idempotency-Key": str(uuid4())}
+    door.hold_once_at(message)
+    started_at = time.monotonic()
+    assert (await client.post(ITEMS, json=body, headers=key)).status_code == 503
+    assert time.monotonic() - started_at < PATIENCE_SECONDS
+    await door.open()
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while (retried := await client.post(ITEMS, json=body, headers=key)).status_code == 409:
+            pass
+
+    assert retried.status_code == 201
+    assert await stored_titles(client) == ["Tandem bicycle"]
 
 
 @cut_off

@@ -23,6 +23,9 @@ CONNECT_SECONDS = 1.0
 COMMAND_SECONDS = 1.0
 # Below COMMAND_SECONDS, so that a server that is well stops a statement itself and the connection can be kept.
 STATEMENT_MILLISECONDS = 900
+# No request pauses so long inside a transaction. Of a process whose machine lost its power, nobody hears for hours;
+# until then PostgreSQL would keep its locks.
+IDLE_TRANSACTION_MILLISECONDS = 10_000
 
 # Classes of SQLSTATE in which nothing is wrong with the statement: connection, password, missing database, resources,
 # operator intervention, and a transaction that lost against another; a fail-over shows as 25006, a write on a server
@@ -47,6 +50,7 @@ class Database:
                 "server_settings": {
                     "application_name": settings.project_name,
                     "statement_timeout": str(STATEMENT_MILLISECONDS),
+                    "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_MILLISECONDS),
                 },
             },
         )

@@ -23,6 +23,7 @@ class Door:
         self._copying: set[asyncio.Future[tuple[None, None]]] = set()
         self._flowing = asyncio.Event()
         self._refused: bytes | None = None
+        self._held: bytes | None = None
         self.port = 0
 
     @property
@@ -45,6 +46,10 @@ class Door:
         """Cut the connection on which this comes next, in the place of letting it through."""
         self._refused = message
 
+    def hold_once_at(self, message: bytes) -> None:
+        """Hold the door when this comes next; it is passed on when the door is open again, however late."""
+        self._held = message
+
     async def shut(self) -> None:
         """Cut every connection, and refuse new ones until the door is open again."""
         if self._server is not None:
@@ -66,6 +71,9 @@ class Door:
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(ConnectionError):
             while data := await reader.read(65536):
+                if self._held is not None and self._held in data:
+                    self._held = None
+                    self.hold()
                 await self._flowing.wait()
                 if self._refused is not None and self._refused in data:
                     self._refused = None

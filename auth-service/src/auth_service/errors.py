@@ -146,3 +146,17 @@ class PasswordHashingBusyError(UnavailableError):
 
     code = "password_hashing_busy"
     detail = "Too many logins at once; try again."
+
+
+class SigningKeyNotFoundError(NotFoundError):
+    """There is no signing key with this id."""
+
+    code = "signing_key_not_found"
+    detail = "There is no signing key with this id; `keys list` shows them all."
+
+
+class TooManySigningKeysError(ConflictError):
+    """One key more, and verifiers would refuse the whole set."""
+
+    code = "too_many_signing_keys"
+    detail = "There are as many signing keys as verifiers take; rotate again when the oldest are gone."

@@ -1,11 +1,21 @@
 """What lives as long as the process, and how an endpoint gets at it."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.core.config import Settings
 from auth_service.core.security import PasswordHashing
+from auth_service.repositories.audit_events import AuditEventRepository
+from auth_service.repositories.outbox_events import OutboxEventRepository
+from auth_service.repositories.signing_keys import SigningKeyRepository
+from auth_service.schemas.devices import THIS_SERVICE, Device
+from auth_service.services.audit import AuditTrail
+from auth_service.services.events import EventPublisher
+from auth_service.services.key_rotation import KeyRotation, KeyTimes
+from auth_service.services.key_sealing import KeySealing
 from auth_service.services.rate_limits import RateLimits
 from auth_service.services.signing_keys import SigningKeys
 from service_chassis.access_tokens.authentication import TokenAuthenticator
@@ -23,7 +33,12 @@ class Resources:
         self.password_hashing = PasswordHashing()
         self.rate_limits = RateLimits(settings.redis_url)
         self.cursors = CursorSigner(settings.secret_key)
-        self.signing_keys = SigningKeys(database=self.database, settings=settings)
+        self.signing_keys = SigningKeys(
+            database=self.database,
+            sealing=KeySealing(settings.secret_key),
+            times=KeyTimes.of(settings),
+            new_rotation=partial(new_key_rotation, settings=settings, device=THIS_SERVICE),
+        )
         self.authenticator = TokenAuthenticator(
             verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
             keys=self.signing_keys,
@@ -33,11 +48,28 @@ class Resources:
             keys=self.signing_keys,
         )
 
+    async def start(self) -> None:
+        """Begin what goes on in the background."""
+        self.signing_keys.start()
+
     async def close(self) -> None:
-        """End every thread and close every connection."""
+        """End every task and thread, and close every connection."""
+        await self.signing_keys.close()
         self.password_hashing.close()
         await self.rate_limits.close()
         await self.database.close()
+
+
+def new_key_rotation(session: AsyncSession, *, settings: Settings, device: Device) -> KeyRotation:
+    """Build what changes signing keys; no request does, so who asks is said here."""
+    return KeyRotation(
+        keys=SigningKeyRepository(session),
+        sealing=KeySealing(settings.secret_key),
+        times=KeyTimes.of(settings),
+        algorithm=settings.algorithm,
+        events=EventPublisher(OutboxEventRepository(session)),
+        audit=AuditTrail(audit_events=AuditEventRepository(session), device=device),
+    )
 
 
 def get_resources(request: Request) -> Resources:

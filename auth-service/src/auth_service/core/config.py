@@ -10,7 +10,17 @@ from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, Validat
 from service_chassis.access_tokens.claims import MAXIMUM_ACCESS_TOKEN_LIFETIME
 from service_chassis.settings import ServiceSettings
 
+MINIMUM_SIGNING_KEY_PUBLISH_SECONDS = 240
+"""A cache on the way keeps a key set for a minute, items-service asks every minute, and one answer may get lost."""
+
 _MAXIMUM_TOKEN_MINUTES = MAXIMUM_ACCESS_TOKEN_LIFETIME // timedelta(minutes=1)
+
+
+def _long_enough(seconds: int, info: ValidationInfo) -> int:
+    """Let a short time pass on a developer's machine only."""
+    if info.data.get("environment") != "local" and seconds < MINIMUM_SIGNING_KEY_PUBLISH_SECONDS:
+        raise ValueError(f"has to be at least {MINIMUM_SIGNING_KEY_PUBLISH_SECONDS} when ENVIRONMENT is not local")
+    return seconds
 
 
 def _another_than_the_users(audience: str, info: ValidationInfo) -> str:
@@ -40,6 +50,8 @@ class Settings(ServiceSettings):
     service_token_audience: Annotated[str, AfterValidator(_another_than_the_users)] = Field(
         "tandem-services", min_length=1
     )
+    signing_key_publish_seconds: Annotated[int, Field(ge=1, le=86_400), AfterValidator(_long_enough)] = 600
+    """How long verifiers see a new key before it signs; Envoy, for one, keeps a key set for five minutes."""
     access_token_expire_minutes: int = Field(15, ge=1, le=_MAXIMUM_TOKEN_MINUTES)
     refresh_token_idle_days: int = Field(14, ge=1)
     session_expire_days: int = Field(90, ge=1)

@@ -7,7 +7,7 @@ from auth_service.models.one_time_tokens import OneTimeToken
 from auth_service.models.outbox_events import OutboxEvent, OutboxEventType
 from auth_service.models.refresh_tokens import RefreshToken
 from auth_service.models.sessions import Session
-from auth_service.models.signing_keys import SigningKey
+from auth_service.models.signing_keys import KeyState, SigningKey
 from auth_service.models.users import EMAIL_PUNCTUATION, SEARCHED_TEXT, User
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "AuditEvent",
     "AuditEventType",
     "Base",
+    "KeyState",
     "OAuthClient",
     "OneTimeToken",
     "OutboxEvent",

@@ -32,6 +32,8 @@ class AuditEventType(StrEnum):
     CLIENT_CREATED = "client.created"
     CLIENT_REVOKED = "client.revoked"
     CLIENT_REFUSED = "client.refused"
+    SIGNING_KEY_CREATED = "signing_key.created"
+    SIGNING_KEY_DROPPED = "signing_key.dropped"
 
 
 class AuditEvent(Identified, Base):

@@ -1,37 +1,104 @@
 """Statements about signing keys."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import case, delete, func, insert, select, true, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.models import SigningKey
+from auth_service.models import KeyState, SigningKey
 
 # Any number that every replica takes: "signing" in ASCII.
-_CREATION_LOCK = 0x7369676E696E67
+_LOCK = 0x7369676E696E67
+
+_NOW = func.statement_timestamp()
+_SUCCESSOR_SIGNS_FROM = func.lead(SigningKey.signs_from).over(order_by=(SigningKey.signs_from, SigningKey.id))
+_STATE = case(
+    (SigningKey.signs_from > _NOW, KeyState.PUBLISHED),
+    (func.coalesce(_SUCCESSOR_SIGNS_FROM > _NOW, true()), KeyState.SIGNING),
+    (SigningKey.published_until > _NOW, KeyState.RETIRING),
+    else_=KeyState.GONE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredKey:
+    """A key as it was at a moment of the database's clock."""
+
+    key: SigningKey
+    state: KeyState
+    read_at: datetime
+
+    @property
+    def may_sign(self) -> bool:
+        """Whether the key has begun to sign; of those that may, the newest shall."""
+        return self.state in {KeyState.SIGNING, KeyState.RETIRING}
 
 
 class SigningKeyRepository:
-    """The keys that are published."""
+    """The keys of all replicas."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def newest_first(self) -> Sequence[SigningKey]:
-        """Return every published key."""
-        return (await self._session.scalars(select(SigningKey).order_by(SigningKey.id.desc()))).all()
+    async def newest_first(self) -> Sequence[StoredKey]:
+        """Return every key that is stored, in the order in which they sign, with the last one first."""
+        statement = select(SigningKey, _STATE, _NOW).order_by(SigningKey.signs_from.desc(), SigningKey.id.desc())
+        rows = await self._session.execute(statement, execution_options={"populate_existing": True})
+        return [StoredKey(key, KeyState(state), read_at) for key, state, read_at in rows]
 
-    async def lock_creation(self) -> None:
-        """Wait until no other replica is creating a key; released when the transaction ends."""
-        await self._session.execute(select(func.pg_advisory_xact_lock(_CREATION_LOCK)))
+    async def lock(self) -> None:
+        """Wait until nobody else is changing the keys; released when the transaction ends."""
+        await self._session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
     async def add(
-        self, *, key_id: UUID, algorithm: str, public_jwk: dict[str, Any], sealed_private_key: bytes
-    ) -> SigningKey:
-        """Insert a key pair."""
-        key = SigningKey(id=key_id, algorithm=algorithm, public_jwk=public_jwk, sealed_private_key=sealed_private_key)
-        self._session.add(key)
-        await self._session.flush()
-        return key
+        self,
+        *,
+        key_id: UUID,
+        algorithm: str,
+        public_jwk: dict[str, Any],
+        sealed_private_key: bytes,
+        signs_after: timedelta,
+    ) -> None:
+        """Insert a key pair that has signed nothing yet."""
+        signs_from = _NOW + signs_after
+        statement = insert(SigningKey).values(
+            id=key_id,
+            algorithm=algorithm,
+            public_jwk=public_jwk,
+            sealed_private_key=sealed_private_key,
+            created_at=_NOW,
+            signs_from=signs_from,
+            published_until=signs_from,
+        )
+        await self._session.execute(statement)
+
+    async def keep_published(self, key_id: UUID, *, at_least: timedelta) -> bool:
+        """Keep a key published for at least so long from now; say whether it was still there."""
+        published_until = func.greatest(SigningKey.published_until, _NOW + at_least)
+        return await self._update(key_id, published_until=published_until)
+
+    async def sign_at_once(self, key_id: UUID) -> None:
+        """Let a key that is published sign without waiting any longer."""
+        await self._update(key_id, signs_from=_NOW)
+
+    async def reseal(self, key_id: UUID, sealed_private_key: bytes) -> None:
+        """Store a private half that was sealed anew."""
+        await self._update(key_id, sealed_private_key=sealed_private_key)
+
+    async def delete(self, key_id: UUID) -> bool:
+        """Delete a key, whatever it is for; say whether it was there."""
+        statement = delete(SigningKey).where(SigningKey.id == key_id).returning(SigningKey.id)
+        return await self._session.scalar(statement) is not None
+
+    async def delete_gone(self, key_ids: Collection[UUID]) -> int:
+        """Delete superseded keys, except one that was kept published since it was read; return how many."""
+        gone = SigningKey.id.in_(key_ids), SigningKey.published_until <= _NOW
+        return len((await self._session.scalars(delete(SigningKey).where(*gone).returning(SigningKey.id))).all())
+
+    async def _update(self, key_id: UUID, **values: Any) -> bool:  # columns have values of many types
+        statement = update(SigningKey).where(SigningKey.id == key_id).values(**values).returning(SigningKey.id)
+        return await self._session.scalar(statement) is not None

@@ -13,3 +13,6 @@ class Device:
 
 COMMAND_LINE = Device(address="", user_agent="command line")
 """The device of whoever operates this service from inside."""
+
+THIS_SERVICE = Device(address="", user_agent="")
+"""The device of what this service does by itself."""

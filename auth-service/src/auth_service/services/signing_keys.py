@@ -1,128 +1,202 @@
-"""The keys that access tokens are signed with, shared by all replicas through the database."""
+"""The signing keys as this process knows them: at most a second behind the database, without a query per request."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import structlog
 from pydantic_core import to_json
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from auth_service.core.config import Settings
-from auth_service.core.security import SigningKeyPair, WrongKeyError, seal, unseal
-from auth_service.models import SigningKey
-from auth_service.repositories.signing_keys import SigningKeyRepository
+from auth_service.core.security import SigningKeyPair
+from auth_service.models import KeyState
+from auth_service.repositories.signing_keys import SigningKeyRepository, StoredKey
+from auth_service.services.key_rotation import KeyRotation, KeyTimes
+from auth_service.services.key_sealing import KeySealing, UnsealedKeys
 from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
 from service_chassis.database import Database
 from service_chassis.errors import DatabaseUnavailableError
-from service_chassis.key_derivation import derive_key
 
-# How long a replica may go without seeing a key that another one made or dropped.
-RELOAD_SECONDS = 30.0
-# An unknown key id may be another replica's new key; strangers' ids must not cost a query each.
-UNKNOWN_KEY_COOLDOWN_SECONDS = 1.0
-# While the database is away, the keys at hand serve on; requests neither wait for it nor ask it more often than this.
-RELOAD_PATIENCE_SECONDS = 0.1
-RETRY_SECONDS = 1.0
+# How long a replica may go without seeing that another process changed the keys.
+READ_EVERY_SECONDS = 1.0
+# Strangers' key ids cause no more readings than this allows.
+SECONDS_BETWEEN_READINGS = 0.1
+# Two readings of a database that hangs may be waited for, and the client has to be told within two seconds.
+PATIENCE_SECONDS = 1.5
 
 logger = structlog.stdlib.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _LoadedKeys:
+class _KnownKeys:
+    """What a reading gave; the key may sign until the monotonic clock says so, when a newer reading has to."""
+
     signing_key: SigningKeyPair
+    may_sign_until: float
     key_set: bytes
     verification_keys: Mapping[str, VerificationKey]
-    loaded_at: float = field(default_factory=time.monotonic)
 
-    def is_younger_than(self, seconds: float) -> bool:
-        return time.monotonic() - self.loaded_at < seconds
+    @property
+    def may_sign(self) -> bool:
+        return time.monotonic() < self.may_sign_until
 
 
 class SigningKeys:
-    """Signs with the newest key and publishes all of them; makes the first key itself."""
+    """Signs with the newest key that may sign and publishes all that are not gone; provides the first key itself."""
 
-    def __init__(self, *, database: Database, settings: Settings, reload_seconds: float = RELOAD_SECONDS) -> None:
+    def __init__(
+        self,
+        *,
+        database: Database,
+        sealing: KeySealing,
+        times: KeyTimes,
+        new_rotation: Callable[[AsyncSession], KeyRotation],
+        read_every_seconds: float = READ_EVERY_SECONDS,
+    ) -> None:
         self._database = database
-        self._reload_seconds = reload_seconds
-        self._algorithm = settings.algorithm
-        self._sealing_keys = [derive_key(secret, purpose="signing keys") for secret in settings.secret_key]
-        self._loaded: _LoadedKeys | None = None
-        self._reloading: asyncio.Task[_LoadedKeys] | None = None
+        self._unsealed = UnsealedKeys(sealing)
+        self._times = times
+        self._new_rotation = new_rotation
+        self._read_every_seconds = read_every_seconds
+        self._known: _KnownKeys | None = None
+        self._read_at = float("-inf")
+        self._reading: asyncio.Task[_KnownKeys] | None = None
+        self._next_reading: asyncio.Task[_KnownKeys] | None = None
+        self._follower: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Follow what any process does with the keys, in the background."""
+        self._follower = asyncio.create_task(self._follow(), name="follow signing keys")
+
+    async def close(self) -> None:
+        """Stop following."""
+        tasks = [task for task in (self._follower, self._reading, self._next_reading) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     async def signing_key(self) -> SigningKeyPair:
-        """Return the key to sign with now."""
-        return (await self._keys()).signing_key
+        """Return the key to sign with now; it stays published for as long as what it signs is valid.
+
+        Raises:
+            DatabaseUnavailableError: nobody can say any more which key that is.
+        """
+        known = await self._keys()
+        if not known.may_sign:
+            known = await self._read_anew()
+        if not known.may_sign:
+            raise DatabaseUnavailableError
+        return known.signing_key
 
     async def key_set(self) -> bytes:
         """Return the published JSON Web Key Set."""
         return (await self._keys()).key_set
 
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
-        """Return the verification keys; an unknown id is looked for in the database first."""
-        keys = await self._keys()
-        if key_id not in keys.verification_keys and not keys.is_younger_than(UNKNOWN_KEY_COOLDOWN_SECONDS):
-            keys = await self._join_reload()
-        return keys.verification_keys
+        """Return the verification keys; an unknown id is looked for in the database first.
 
-    async def _keys(self) -> _LoadedKeys:
-        loaded = self._loaded
-        if loaded is None:
-            return await self._join_reload()
-        if loaded.is_younger_than(self._reload_seconds):
-            return loaded
-        with contextlib.suppress(TimeoutError):
-            return await asyncio.wait_for(self._join_reload(), RELOAD_PATIENCE_SECONDS)
-        return loaded
+        Raises:
+            DatabaseUnavailableError: the key may be another replica's new one, and nobody can say.
+        """
+        keys = (await self._keys()).verification_keys
+        return keys if key_id in keys else (await self._read_anew()).verification_keys
 
-    async def _join_reload(self) -> _LoadedKeys:
-        if self._reloading is None or self._reloading.done():
-            self._reloading = asyncio.create_task(self._reload())
-        # Many wait for one reload, so a client that hangs up must not cancel it.
-        return await asyncio.shield(self._reloading)
+    async def _keys(self) -> _KnownKeys:
+        if self._known is not None:
+            return self._known
+        if self._reading is not None and not self._reading.done():
+            return await _share(self._reading)
+        return await self._read_anew()
 
-    async def _reload(self) -> _LoadedKeys:
-        try:
-            self._loaded = await self._load()
-        except DatabaseUnavailableError:
-            if self._loaded is None:
-                raise
-            self._loaded = replace(self._loaded, loaded_at=time.monotonic() - self._reload_seconds + RETRY_SECONDS)
-        return self._loaded
+    async def _read_anew(self) -> _KnownKeys:
+        """Return what the database says after this moment; all who wait for that share one reading."""
+        if self._next_reading is None:
+            self._next_reading = asyncio.create_task(self._read(after=self._reading), name="read signing keys")
+        return await _share(self._next_reading)
 
-    async def _load(self) -> _LoadedKeys:
-        async with self._database.session() as session:
-            repository = SigningKeyRepository(session)
-            keys = await repository.newest_first()
-            signing_key = self._newest_usable(keys)
-            if signing_key is None:
-                await repository.lock_creation()
-                keys = await repository.newest_first()
-                signing_key = self._newest_usable(keys) or await self._create(repository)
-                keys = await repository.newest_first()
-        key_set = to_json({"keys": [key.public_jwk for key in keys]})
-        return _LoadedKeys(signing_key, key_set, parse_key_set(key_set))
+    async def _read(self, *, after: asyncio.Task[_KnownKeys] | None) -> _KnownKeys:
+        if after is not None:
+            await asyncio.wait([after])
+        await asyncio.sleep(self._read_at + SECONDS_BETWEEN_READINGS - time.monotonic())
+        # Whoever asks from here on needs the next one.
+        self._reading, self._next_reading = self._next_reading, None
+        self._read_at = time.monotonic()
+        self._known = await self._load()
+        return self._known
 
-    def _newest_usable(self, keys: Sequence[SigningKey]) -> SigningKeyPair | None:
-        unsealed = (self._unseal(key) for key in keys if key.algorithm == self._algorithm)
-        return next((key for key in unsealed if key is not None), None)
-
-    def _unseal(self, key: SigningKey) -> SigningKeyPair | None:
-        for sealing_key in self._sealing_keys:
+    async def _follow(self) -> None:
+        prepared = failing = False
+        while True:
             try:
-                der = unseal(key.sealed_private_key, key=sealing_key)
-            except WrongKeyError:
-                continue
-            return SigningKeyPair.from_der(der, key_id=key.id, algorithm=key.algorithm)
-        logger.error("signing key can't be decrypted: SECRET_KEY lacks the key it was made with", key_id=str(key.id))
+                await self._read_anew()
+                if not prepared:
+                    await self._prepare_algorithm()
+                prepared, failing = True, False
+            except Exception:
+                if not failing:
+                    logger.exception("signing keys not read; the last known serve on")
+                failing = True
+            await asyncio.sleep(self._read_every_seconds)
+
+    async def _prepare_algorithm(self) -> None:
+        """Publish a key for an algorithm that was set before this start; the keys at hand sign meanwhile."""
+        async with self._database.session() as session:
+            rotation = self._new_rotation(session)
+            if rotation.is_algorithm_due(await SigningKeyRepository(session).newest_first()):
+                await rotation.provide()
+
+    async def _load(self) -> _KnownKeys:
+        read_at = time.monotonic()
+        async with self._database.session() as session:
+            keys = SigningKeyRepository(session)
+            stored = await keys.newest_first()
+            if self._find_usable(stored) is None:
+                await self._new_rotation(session).provide()
+                stored = await keys.newest_first()
+        usable = self._find_usable(stored)
+        if usable is None:
+            # It was dropped in the meantime; the next reading provides another.
+            raise DatabaseUnavailableError
+        signing, pair = usable
+        key_set, verification_keys = self._publish(stored)
+        return _KnownKeys(pair, await self._promise(signing, read_at=read_at), key_set, verification_keys)
+
+    def _find_usable(self, stored: Sequence[StoredKey]) -> tuple[StoredKey, SigningKeyPair] | None:
+        self._unsealed.update([key.key for key in stored])
+        for key in stored:
+            pair = self._unsealed.find(key.key.id) if key.may_sign else None
+            if pair is not None:
+                return key, pair
         return None
 
-    async def _create(self, repository: SigningKeyRepository) -> SigningKeyPair:
-        key = SigningKeyPair.generate(self._algorithm)
-        sealed = seal(key.to_der(), key=self._sealing_keys[0])
-        await repository.add(
-            key_id=key.key_id, algorithm=key.algorithm, public_jwk=key.public_jwk(), sealed_private_key=sealed
-        )
-        logger.info("signing key created", key_id=str(key.key_id), algorithm=key.algorithm)
-        return key
+    def _publish(self, stored: Sequence[StoredKey]) -> tuple[bytes, Mapping[str, VerificationKey]]:
+        key_set = to_json({"keys": [key.key.public_jwk for key in stored if key.state is not KeyState.GONE]})
+        # What is remembered of verified tokens hangs on the very keys.
+        if self._known is not None and self._known.key_set == key_set:
+            return key_set, self._known.verification_keys
+        return key_set, parse_key_set(key_set)
+
+    async def _promise(self, signing: StoredKey, *, read_at: float) -> float:
+        """Return until when this process may sign: what it signs then expires while the key is still published."""
+        needed = self._times.token_lifetime + self._times.margin
+        left = signing.key.published_until - signing.read_at - needed
+        if left >= self._times.renewal / 2:
+            return read_at + left.total_seconds()
+        try:
+            async with self._database.session() as session:
+                keys = SigningKeyRepository(session)
+                kept = await keys.keep_published(signing.key.id, at_least=needed + self._times.renewal)
+        except DatabaseUnavailableError:
+            # Verifying and publishing go on; a server that only reads, after a fail-over, is enough for that.
+            return read_at + left.total_seconds()
+        return read_at + self._times.renewal.total_seconds() if kept else float("-inf")
+
+
+async def _share(reading: "asyncio.Task[_KnownKeys]") -> _KnownKeys:
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            # Many wait for it, so a client that hangs up must not cancel it.
+            return await asyncio.shield(reading)
+    except TimeoutError:
+        raise DatabaseUnavailableError from None

@@ -162,3 +162,18 @@ async def test_a_change_of_anything_else_is_refused(
     assert [error["pointer"] for error in response.json()["errors"]] == [f"/{name}"]
     assert "4711" not in response.text
     assert await stored.fetchrow("SELECT * FROM users") == before
+
+
+@pytest.mark.parametrize("method", ["PATCH", "PUT"])
+async def test_nobody_gives_themselves_rights_by_adding_them_to_a_change(
+    client: httpx.AsyncClient, new_user: NewUser, stored: asyncpg.Connection, method: str
+) -> None:
+    user = await new_user()
+    rights = {"is_superuser": True, "is_active": True, "email_verified": True, "rights_version": 7, "id": str(user.id)}
+    before = await stored.fetchrow("SELECT * FROM users")
+
+    response = await client.request(method, ME, json={"full_name": "Ada"} | rights, headers=authorization(user))
+
+    assert response.status_code == 422
+    assert {error["pointer"] for error in response.json()["errors"]} == {f"/{name}" for name in rights}
+    assert await stored.fetchrow("SELECT * FROM users") == before

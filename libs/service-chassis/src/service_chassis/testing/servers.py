@@ -16,11 +16,11 @@ _PATIENCE_SECONDS = 5.0
 
 
 @contextmanager
-def serving(app: ASGIApp) -> Iterator[int]:
-    """Serve from another thread until the block ends; the value is the port."""
+def serving(app: ASGIApp, *, port: int = 0) -> Iterator[int]:
+    """Serve from another thread until the block ends; the value is the port, any free one unless given."""
     config = uvicorn.Config(app, **SERVER_OPTIONS)
     server = uvicorn.Server(config)
-    with socket.create_server((LOOPBACK, 0)) as listener:
+    with socket.create_server((LOOPBACK, port)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

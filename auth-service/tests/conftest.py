@@ -20,7 +20,7 @@ from auth_service.schemas.clients import ClientCreate
 from auth_service.schemas.devices import COMMAND_LINE
 from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
-from service_chassis.testing.clients import running_client
+from service_chassis.testing.clients import running_client, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.plugin import NewDatabase
 
@@ -47,7 +47,7 @@ async def new_app(database: EmptyableDatabase) -> AsyncIterator[Callable[..., Fa
 
     def build(**settings: Any) -> FastAPI:  # each setting has a type of its own
         values: dict[str, Any] = {"environment": "local", "database_url": database.url} | settings
-        return create_app(Settings(**values))
+        return share_routes(create_app(Settings(**values)))
 
     yield build
     await database.empty()

@@ -11,7 +11,7 @@ from pydantic import HttpUrl
 
 from items_service.core.config import Settings
 from items_service.main import create_app
-from service_chassis.testing.clients import running_client
+from service_chassis.testing.clients import running_client, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import TokenIssuer
@@ -49,7 +49,7 @@ def settings(new_settings: Callable[..., Settings]) -> Settings:
 
 @pytest.fixture
 async def app(settings: Settings, database: EmptyableDatabase) -> AsyncIterator[FastAPI]:
-    yield create_app(settings)
+    yield share_routes(create_app(settings))
     await database.empty()
 
 

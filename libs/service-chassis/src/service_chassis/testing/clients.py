@@ -5,8 +5,20 @@ from contextlib import asynccontextmanager
 
 import httpx
 from fastapi import FastAPI
+from starlette.routing import BaseRoute
 
 BASE_URL = "http://testserver"
+_ROUTES: dict[tuple[str, str, str | None], list[BaseRoute]] = {}
+
+
+def share_routes(app: FastAPI) -> FastAPI:
+    """Give an application the routes of the first one like it, since no other setting says which routes there are.
+
+    FastAPI works a route out when it is asked for the first time, which takes longer than most tests.
+    """
+    first = _ROUTES.setdefault((app.title, app.version, app.openapi_url), [*app.router.routes])
+    app.router.routes[:] = first
+    return app
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
 from service_chassis.testing.clients import running_client, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.mailbox import Mailbox, open_mailbox
 from service_chassis.testing.plugin import NewDatabase
 
 _DOCUMENTED_PATHS: dict[str, Any] = {}
@@ -71,6 +72,21 @@ async def stored(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connectio
     connection = await asyncpg.connect(database.url.get_secret_value())
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def mailbox() -> AsyncIterator[Mailbox]:
+    async with open_mailbox() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+async def mailing_client(new_app: Callable[..., FastAPI], mailbox: Mailbox) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of an application in which people verify their address."""
+    app = new_app(email_verification_required=True, smtp_url=mailbox.url, app_url="https://app.example.com")
+    async with running_client(app) as client:
+        client.event_hooks = {"response": [only_documented_answers(app)]}
+        yield client
 
 
 @pytest.fixture

@@ -69,10 +69,12 @@ async def revision_of(database: EmptyableDatabase) -> str:
     return revision
 
 
-async def test_a_created_superuser_logs_in_as_one(client: httpx.AsyncClient, database: EmptyableDatabase) -> None:
+async def test_a_created_superuser_logs_in_as_one(
+    mailing_client: httpx.AsyncClient, database: EmptyableDatabase
+) -> None:
     created = await create_superuser(environment_of(database), email="Root@Example.com")
 
-    response = await client.post("/api/v1/auth/login", data={"username": EMAIL, "password": PASSWORD})
+    response = await mailing_client.post("/api/v1/auth/login", data={"username": EMAIL, "password": PASSWORD})
     assert created.exit_code == 0, created.errors
     assert EMAIL in created.output
     claims = jwt.decode(response.json()["access_token"], options={"verify_signature": False})

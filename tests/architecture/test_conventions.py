@@ -20,7 +20,7 @@ INJECTING_DECORATORS = {"get", "post", "put", "patch", "delete", "fixture", "com
 
 # These signatures are the framework's own.
 FRAMEWORK_SIGNATURES = {("scope", "receive", "send"), ("logger", "method_name", "event_dict")}
-FRAMEWORK_METHODS = {"settings_customise_sources", "prepare_field_value", "include_object"}
+FRAMEWORK_METHODS = {"settings_customise_sources", "prepare_field_value", "include_object", "handle_DATA"}
 PYTHON_METHODS = re.compile(r"__(?!init__|new__|call__)\w+__")
 
 

@@ -63,6 +63,13 @@ class WrongPasswordError(ForbiddenError):
     detail = "The current password is wrong."
 
 
+class InvalidOneTimeTokenError(BadRequestError):
+    """The token from a mail is unknown, used, expired, replaced by a newer one, or meant for something else."""
+
+    code = "invalid_one_time_token"
+    detail = "This token is not valid any more, or never was; ask for another mail."
+
+
 class InvalidRefreshTokenError(UnauthorizedError):
     """The refresh token is unknown, expired, used up, or its session has ended."""
 

@@ -2,48 +2,40 @@
 
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Depends, Request, Response, Security
+from fastapi import Depends, Response, Security
 
+from auth_service.api.devices import DeviceDep
 from auth_service.api.oauth2 import strict_form
 from auth_service.api.resources import ResourcesDep
 from auth_service.core.security import SigningKeyPair
 from auth_service.errors import InactiveUserError
 from auth_service.models import User
 from auth_service.repositories.audit_events import AuditEventRepository
+from auth_service.repositories.one_time_tokens import OneTimeTokenRepository
 from auth_service.repositories.outbox_events import OutboxEventRepository
 from auth_service.repositories.refresh_tokens import RefreshTokenRepository
 from auth_service.repositories.sessions import SessionRepository
+from auth_service.repositories.transactions import call_on_commit
 from auth_service.repositories.users import UserRepository
-from auth_service.schemas.devices import Device
 from auth_service.schemas.tokens import LoginForm
+from auth_service.services.account_mail import AccountMail
 from auth_service.services.audit import AuditTrail
-from auth_service.services.audit_history import AuditHistory
 from auth_service.services.auth import AuthService
 from auth_service.services.events import EventPublisher
+from auth_service.services.mail import OutgoingMail
+from auth_service.services.mail_texts import MailTexts
 from auth_service.services.passwords import PasswordService
 from auth_service.services.sessions import SessionService
 from auth_service.services.throttling import Throttle
 from auth_service.services.tokens import TokenService
-from auth_service.services.user_administration import UserAdministration
 from auth_service.services.users import UserService
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.errors import InsufficientScopeError, InvalidTokenError, ServiceError
-
-_MAXIMUM_ADDRESS = 64
-_MAXIMUM_AGENT = 500
-
-
-def get_device(request: Request) -> Device:
-    """Return where the request comes from; forwarded headers were judged by the middleware."""
-    address = request.client.host if request.client is not None else ""
-    return Device(address=address[:_MAXIMUM_ADDRESS], user_agent=request.headers.get("User-Agent", "")[:_MAXIMUM_AGENT])
-
-
-DeviceDep = Annotated[Device, Depends(get_device)]
 
 
 def get_audit_trail(session: SessionDep, device: DeviceDep) -> AuditTrail:
@@ -70,11 +62,38 @@ def get_users(session: SessionDep) -> UserRepository:
 UsersDep = Annotated[UserRepository, Depends(get_users)]
 
 
+def get_account_mail(
+    resources: ResourcesDep, session: SessionDep, users: UsersDep, audit: AuditTrailDep
+) -> AccountMail:
+    """Build what writes to people once the request's transaction has committed."""
+    return AccountMail(
+        users=users,
+        one_time_tokens=OneTimeTokenRepository(session),
+        audit=audit,
+        outgoing=OutgoingMail(mailer=resources.mailer, call_on_commit=partial(call_on_commit, session)),
+        texts=MailTexts(resources.settings.app_url),
+    )
+
+
+AccountMailDep = Annotated[AccountMail, Depends(get_account_mail)]
+
+
 def get_user_service(
-    users: UsersDep, resources: ResourcesDep, events: EventPublisherDep, audit: AuditTrailDep
+    users: UsersDep,
+    resources: ResourcesDep,
+    events: EventPublisherDep,
+    audit: AuditTrailDep,
+    account_mail: AccountMailDep,
 ) -> UserService:
     """Build what creates, changes and deletes accounts."""
-    return UserService(users=users, events=events, audit=audit, password_hashing=resources.password_hashing)
+    return UserService(
+        users=users,
+        events=events,
+        audit=audit,
+        account_mail=account_mail,
+        password_hashing=resources.password_hashing,
+        settings=resources.settings,
+    )
 
 
 UserServiceDep = Annotated[UserService, Depends(get_user_service)]
@@ -168,6 +187,7 @@ def get_auth_service(
     users: UsersDep,
     user_service: UserServiceDep,
     tokens: TokenServiceDep,
+    account_mail: AccountMailDep,
     audit: AuditTrailDep,
 ) -> AuthService:
     """Build what registers people and logs them in."""
@@ -175,6 +195,7 @@ def get_auth_service(
         users=users,
         user_service=user_service,
         tokens=tokens,
+        account_mail=account_mail,
         audit=audit,
         password_hashing=resources.password_hashing,
         settings=resources.settings,
@@ -243,40 +264,3 @@ async def get_current_superuser(user: Annotated[User, Depends(get_current_active
 
 
 CurrentSuperuser = Annotated[User, Security(get_current_superuser, scopes=["admin"])]
-
-
-def get_audit_history(_: CurrentSuperuser, resources: ResourcesDep, session: SessionDep) -> AuditHistory:
-    """Build the audit trail for a superuser."""
-    return AuditHistory(audit_events=AuditEventRepository(session), cursors=resources.cursors)
-
-
-AuditHistoryDep = Annotated[AuditHistory, Depends(get_audit_history)]
-
-
-def get_user_administration(
-    actor: CurrentSuperuser,
-    resources: ResourcesDep,
-    session: SessionDep,
-    users: UsersDep,
-    user_service: UserServiceDep,
-    passwords: PasswordServiceDep,
-    sessions: SessionServiceDep,
-    events: EventPublisherDep,
-    audit: AuditTrailDep,
-) -> UserAdministration:
-    """Build everybody's accounts for a superuser."""
-    return UserAdministration(
-        actor=actor,
-        users=users,
-        user_service=user_service,
-        passwords=passwords,
-        sessions=sessions,
-        events=events,
-        audit=audit,
-        password_hashing=resources.password_hashing,
-        cursors=resources.cursors,
-        commit=session.commit,
-    )
-
-
-UserAdministrationDep = Annotated[UserAdministration, Depends(get_user_administration)]

@@ -1,5 +1,6 @@
 """What lives as long as the process, and how an endpoint gets at it."""
 
+import asyncio
 from functools import partial
 from typing import Annotated
 
@@ -13,15 +14,19 @@ from auth_service.repositories.outbox_events import OutboxEventRepository
 from auth_service.repositories.signing_keys import SigningKeyRepository
 from auth_service.schemas.devices import THIS_SERVICE, Device
 from auth_service.services.audit import AuditTrail
+from auth_service.services.background import BackgroundWork
 from auth_service.services.events import EventPublisher
 from auth_service.services.key_rotation import KeyRotation, KeyTimes
 from auth_service.services.key_sealing import KeySealing
+from auth_service.services.mail import Mailer
 from auth_service.services.rate_limits import RateLimits
 from auth_service.services.signing_keys import SigningKeys
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
 from service_chassis.pagination import CursorSigner
+
+_MAXIMUM_MAIL_DECISIONS = 2
 
 
 class Resources:
@@ -32,6 +37,10 @@ class Resources:
         self.database = Database(settings)
         self.password_hashing = PasswordHashing()
         self.rate_limits = RateLimits(settings.redis_url)
+        self.background = BackgroundWork()
+        # So that a flood of requests for mail leaves the connections to others.
+        self.mail_decisions = asyncio.Semaphore(_MAXIMUM_MAIL_DECISIONS)
+        self.mailer = Mailer(settings, self.background)
         self.cursors = CursorSigner(settings.secret_key)
         self.signing_keys = SigningKeys(
             database=self.database,
@@ -54,6 +63,7 @@ class Resources:
 
     async def close(self) -> None:
         """End every task and thread, and close every connection."""
+        await self.background.close()
         await self.signing_keys.close()
         self.password_hashing.close()
         await self.rate_limits.close()

@@ -27,7 +27,13 @@ def create_superuser(
 async def _create_superuser(settings: Settings, *, email: str, password: str) -> None:
     from pydantic import ValidationError
 
-    from auth_service.api.dependencies import get_audit_trail, get_event_publisher, get_user_service, get_users
+    from auth_service.api.dependencies import (
+        get_account_mail,
+        get_audit_trail,
+        get_event_publisher,
+        get_user_service,
+        get_users,
+    )
     from auth_service.api.resources import Resources
     from auth_service.errors import EmailAlreadyRegisteredError, PasswordTooCommonError
     from auth_service.models import AuditEventType
@@ -38,9 +44,10 @@ async def _create_superuser(settings: Settings, *, email: str, password: str) ->
     try:
         new_user = UserCreate.model_validate({"email": email, "password": password, "full_name": "Administrator"})
         async with resources.database.session() as session:
-            audit = get_audit_trail(session, COMMAND_LINE)
-            users = get_user_service(get_users(session), resources, get_event_publisher(session), audit)
-            user = await users.create(new_user, is_superuser=True, email_verified=True)
+            users, audit = get_users(session), get_audit_trail(session, COMMAND_LINE)
+            account_mail = get_account_mail(resources, session, users, audit)
+            service = get_user_service(users, resources, get_event_publisher(session), audit, account_mail)
+            user = await service.create(new_user, is_superuser=True, email_verified=True)
             await audit.record(AuditEventType.USER_CREATED, user_id=user.id, is_superuser=True)
         typer.echo(f"Created the superuser {new_user.email}.")
     except EmailAlreadyRegisteredError:

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from limits import RateLimitItem, parse
 from pydantic import AfterValidator, BeforeValidator, Field, InstanceOf, ValidationInfo
 
+from auth_service.core.mail_server import LOCAL_APP_URL, LOCAL_MAIL_FROM, AppUrl, MailSender, SmtpUrl
 from service_chassis.access_tokens.claims import MAXIMUM_ACCESS_TOKEN_LIFETIME
 from service_chassis.settings import ServiceSettings
 
@@ -62,3 +63,9 @@ class Settings(ServiceSettings):
     login_limit_per_account_everywhere: Limit = parse("100 per hour")
     """From all networks together, save those that the account was used from lately."""
     mail_limit_per_address: Limit = parse("5 per hour")
+    email_verification_required: bool = Field(default_factory=lambda data: data["environment"] != "local")
+    """Whether people prove their address before they log in."""
+    smtp_url: SmtpUrl = None
+    mail_from: MailSender = LOCAL_MAIL_FROM
+    app_url: AppUrl = LOCAL_APP_URL
+    """Where the pages of the front end stand that the links in mails open."""

@@ -27,6 +27,12 @@ class AuditEventType(StrEnum):
     PASSWORD_CHANGED = "password.changed"  # noqa: S105  # the name of an event
     PASSWORD_CHANGE_FAILED = "password.change_failed"  # noqa: S105  # the name of an event
     ATTEMPTS_REFUSED = "attempts.refused"
+    PASSWORD_RESET_REQUESTED = "password.reset_requested"  # noqa: S105  # the name of an event
+    PASSWORD_RESET = "password.reset"  # noqa: S105  # the name of an event
+    EMAIL_VERIFICATION_REQUESTED = "email.verification_requested"
+    EMAIL_VERIFIED = "email.verified"
+    EMAIL_CHANGE_REQUESTED = "email.change_requested"
+    EMAIL_CHANGED = "email.changed"
     SESSION_ENDED = "session.ended"
     REFRESH_REUSED = "refresh.reused"
     CLIENT_CREATED = "client.created"

@@ -1,6 +1,7 @@
 """One-time tokens: what a mail carries to prove that its reader owns the address."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from sqlalchemy import DateTime, ForeignKey, LargeBinary, Text
@@ -8,6 +9,14 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_service.models.base import Base
 from service_chassis.tables import Identified
+
+
+class OneTimeTokenPurpose(StrEnum):
+    """What a token is good for."""
+
+    PASSWORD_RESET = "password_reset"  # noqa: S105  # the name of a purpose
+    EMAIL_VERIFICATION = "email_verification"
+    """Of the account's own address, or of one that is to become it."""
 
 
 class OneTimeToken(Identified, Base):

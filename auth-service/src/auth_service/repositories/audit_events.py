@@ -3,10 +3,11 @@
 from collections.abc import Callable, Sequence
 from uuid import UUID
 
-from sqlalchemy import event, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.models import AuditEvent
+from auth_service.repositories.transactions import call_on_commit
 
 
 class AuditEventRepository:
@@ -28,4 +29,4 @@ class AuditEventRepository:
         """Insert events, and call back once they are in the database for good."""
         self._session.add_all(audit_events)
         await self._session.flush()
-        event.listen(self._session.sync_session, "after_commit", lambda _: on_commit(), once=True)
+        call_on_commit(self._session, on_commit)

@@ -60,6 +60,11 @@ class UserRepository:
         """Find an account by its address in the stored spelling."""
         return await self._session.scalar(select(User).where(User.email == email))
 
+    async def find_and_lock_by_email(self, email: str) -> User | None:
+        """Find an account by its address like `find_and_lock`."""
+        statement = select(User).where(User.email == email).with_for_update(key_share=True)
+        return await self._session.scalar(statement, execution_options={"populate_existing": True})
+
     async def find_by_live_session(self, session_id: UUID) -> User | None:
         """Find an account by one of its sessions, as long as that has not ended."""
         statement = (

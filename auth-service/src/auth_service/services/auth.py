@@ -4,11 +4,12 @@ from collections.abc import Awaitable, Callable
 
 from auth_service.core.config import Settings
 from auth_service.core.security import PasswordHashing, needs_rehash
-from auth_service.errors import InvalidCredentialsError, RegistrationDisabledError
+from auth_service.errors import EmailAlreadyRegisteredError, InvalidCredentialsError, RegistrationDisabledError
 from auth_service.models import AuditEventType, User
 from auth_service.repositories.users import UserRepository
 from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserCreate, find_email_spelling
+from auth_service.services.account_mail import AccountMail
 from auth_service.services.audit import AuditTrail
 from auth_service.services.tokens import TokenService
 from auth_service.services.users import UserService
@@ -23,6 +24,7 @@ class AuthService:
         users: UserRepository,
         user_service: UserService,
         tokens: TokenService,
+        account_mail: AccountMail,
         audit: AuditTrail,
         password_hashing: PasswordHashing,
         settings: Settings,
@@ -31,22 +33,26 @@ class AuthService:
         self._users = users
         self._user_service = user_service
         self._tokens = tokens
+        self._account_mail = account_mail
         self._audit = audit
         self._password_hashing = password_hashing
         self._settings = settings
         self._commit = commit
 
-    async def register(self, new_user: UserCreate) -> tuple[User, TokenPair]:
-        """Create an account and begin its first session.
+    async def register(self, new_user: UserCreate) -> tuple[User, TokenPair] | None:
+        """Create an account and begin its first session; None when a mail says how to go on, whoever has the address.
 
         Raises:
             RegistrationDisabledError: nobody may register here.
-            EmailAlreadyRegisteredError: the address is taken.
+            EmailAlreadyRegisteredError: the address is taken, and nobody has to verify theirs.
             PasswordTooCommonError: the password is easy to guess.
             PasswordHashingBusyError: too many passwords wait to be hashed.
         """
         if not self._settings.registration_enabled:
             raise RegistrationDisabledError
+        if self._settings.email_verification_required:
+            await self._register_by_mail(new_user)
+            return None
         user = await self._user_service.create(new_user)
         await self._audit.record(AuditEventType.USER_REGISTERED, user_id=user.id)
         return user, await self._tokens.begin_session(user)
@@ -55,7 +61,7 @@ class AuthService:
         """Begin a session for who knows the password; every refusal looks and lasts the same.
 
         Raises:
-            InvalidCredentialsError: unknown address, wrong password or inactive account.
+            InvalidCredentialsError: unknown or unverified address, wrong password, or inactive account.
             PasswordHashingBusyError: too many passwords wait to be hashed.
         """
         email = find_email_spelling(username)
@@ -63,8 +69,7 @@ class AuthService:
         # Commits: nothing; it gives the connection back, which others need while this password waits to be hashed.
         await self._commit()
         hashed_password = user.hashed_password if user is not None else None
-        may_log_in = user is not None and user.is_active
-        matches = await self._password_hashing.verify(password, hashed_password, may_match=may_log_in)
+        matches = await self._password_hashing.verify(password, hashed_password, may_match=self._may_log_in(user))
         if user is None or not matches:
             raise await self._refusal(user)
         upgraded_hash = await self._password_hashing.hash(password) if needs_rehash(user.hashed_password) else None
@@ -75,6 +80,20 @@ class AuthService:
             await self._users.replace_password_hash(user.id, upgraded_hash)
         await self._audit.record(AuditEventType.LOGIN_SUCCEEDED, user_id=user.id)
         return await self._tokens.begin_session(user)
+
+    async def _register_by_mail(self, new_user: UserCreate) -> None:
+        try:
+            user = await self._user_service.create(new_user)
+        except EmailAlreadyRegisteredError:
+            await self._account_mail.offer_existing_account(new_user.email)
+        else:
+            await self._audit.record(AuditEventType.USER_REGISTERED, user_id=user.id)
+            await self._account_mail.verify(user, email=user.email)
+
+    def _may_log_in(self, user: User | None) -> bool:
+        if user is None or not user.is_active:
+            return False
+        return user.email_verified or not self._settings.email_verification_required
 
     async def _refusal(self, user: User | None) -> InvalidCredentialsError:
         await self._audit.record(AuditEventType.LOGIN_FAILED, user_id=user.id if user is not None else None)

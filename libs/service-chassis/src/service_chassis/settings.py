@@ -156,7 +156,10 @@ def load_settings(settings_class: type[SettingsType]) -> SettingsType:
         if not problems:
             return settings
     except ValidationError as error:
-        problems += [_describe(detail, settings_class.service_prefix) for detail in error.errors(include_input=False)]
+        details = error.errors(include_input=False)
+        # A default that depends on another setting is missing because that one is bad, which is said already.
+        bad = [detail for detail in details if detail["type"] != "default_factory_not_called"]
+        problems += [_describe(detail, settings_class.service_prefix) for detail in bad]
     except UnicodeDecodeError:
         problems.append(f"{ENV_FILE}: is not UTF-8")
     except SettingsError as error:

@@ -3,6 +3,7 @@
 from auth_service.core.security.access_tokens import SigningKeyPair, create_access_token
 from auth_service.core.security.client_secrets import hash_client_secret, new_client_secret, verify_client_secret
 from auth_service.core.security.common_passwords import is_common_password
+from auth_service.core.security.one_time_tokens import hash_one_time_token, new_one_time_token
 from auth_service.core.security.passwords import (
     MAXIMUM_PASSWORD_BYTES,
     PasswordHashing,
@@ -26,10 +27,12 @@ __all__ = [
     "create_access_token",
     "get_password_hash",
     "hash_client_secret",
+    "hash_one_time_token",
     "hash_refresh_token",
     "is_common_password",
     "needs_rehash",
     "new_client_secret",
+    "new_one_time_token",
     "new_refresh_token",
     "seal",
     "seal_successor",

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from auth_service import models
-from auth_service.api.dependencies import AuditHistoryDep
+from auth_service.api.administration_dependencies import AuditHistoryDep
 from auth_service.errors import InactiveUserError
 from auth_service.schemas.audit_events import AuditEventPage, AuditEventQuery
 from service_chassis.errors import (

@@ -24,6 +24,7 @@ from auth_service.errors import (
     TooManyAttemptsError,
     UnsupportedGrantTypeError,
 )
+from auth_service.schemas.one_time_tokens import MailAnnouncement
 from auth_service.schemas.tokens import LoginForm, RefreshRequest, Token, TokenForm, TokenPair
 from auth_service.schemas.users import User, UserCreate, UserWithToken
 from service_chassis.errors import DatabaseUnavailableError
@@ -38,18 +39,26 @@ token_router = APIRouter(prefix="/auth", tags=["auth"], route_class=OAuth2Route)
     "/register",
     status_code=status.HTTP_201_CREATED,
     dependencies=[NetworkThrottled],
-    responses=documented_problems(
-        RegistrationDisabledError,
-        EmailAlreadyRegisteredError,
-        PasswordTooCommonError,
-        TooManyAttemptsError,
-        PasswordHashingBusyError,
-        DatabaseUnavailableError,
-    ),
+    response_model=UserWithToken,
+    responses={
+        202: {"model": MailAnnouncement, "description": "A mail says how to go on, whoever has the address."},
+        **documented_problems(
+            RegistrationDisabledError,
+            EmailAlreadyRegisteredError,
+            PasswordTooCommonError,
+            TooManyAttemptsError,
+            PasswordHashingBusyError,
+            DatabaseUnavailableError,
+        ),
+    },
 )
-async def register(new_user: UserCreate, auth: AuthServiceDep) -> UserWithToken:
-    """Create an account and log in to it."""
-    user, token = await auth.register(new_user)
+async def register(new_user: UserCreate, auth: AuthServiceDep, response: Response) -> UserWithToken | Response:
+    """Create an account and log in to it; where addresses have to be verified, a mail comes first."""
+    registered = await auth.register(new_user)
+    if registered is None:
+        announcement = MailAnnouncement().model_dump_json()
+        return Response(announcement, status.HTTP_202_ACCEPTED, response.headers, "application/json")
+    user, token = registered
     return UserWithToken(**User.model_validate(user).model_dump(), token=token)
 
 

@@ -6,11 +6,11 @@ from uuid import UUID
 from fastapi import APIRouter, Query, Request, Response, status
 
 from auth_service import models
+from auth_service.api.administration_dependencies import UserAdministrationDep
 from auth_service.api.dependencies import (
     CurrentSessionId,
     CurrentUser,
     PasswordServiceDep,
-    UserAdministrationDep,
     UserServiceDep,
 )
 from auth_service.errors import (

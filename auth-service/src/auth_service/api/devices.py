@@ -1,0 +1,19 @@
+"""Where a request comes from."""
+
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from auth_service.schemas.devices import Device
+
+_MAXIMUM_ADDRESS = 64
+_MAXIMUM_AGENT = 500
+
+
+def get_device(request: Request) -> Device:
+    """Return where the request comes from; forwarded headers were judged by the middleware."""
+    address = request.client.host if request.client is not None else ""
+    return Device(address=address[:_MAXIMUM_ADDRESS], user_agent=request.headers.get("User-Agent", "")[:_MAXIMUM_AGENT])
+
+
+DeviceDep = Annotated[Device, Depends(get_device)]

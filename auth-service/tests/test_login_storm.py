@@ -84,7 +84,8 @@ async def test_a_storm_of_logins_is_answered_in_time_and_slows_nobody_down(
     assert storms[-1].left_others_alone
     for answered in storms:
         assert answered.within_five_seconds.keys() <= {401, 503}
-        assert answered.within_five_seconds[503] >= LOGINS - HASHED_OR_QUEUED
+        assert answered.within_five_seconds[503] > 0
+        assert answered.within_five_seconds.total() >= LOGINS - HASHED_OR_QUEUED
     assert peak_memory_mib(server.process_id) - memory_before_mib < MEMORY_BOUND_MIB
 
 

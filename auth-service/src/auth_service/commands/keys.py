@@ -50,9 +50,9 @@ def list_keys() -> None:
 def rotate(
     *,
     if_older_than: Annotated[
-        timedelta,
+        timedelta | None,
         typer.Option(parser=_duration, metavar="30d", help="Only when the newest key is older (s, m, h or d)."),
-    ] = timedelta(),
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Publish the next key, which signs after SIGNING_KEY_PUBLISH_SECONDS; safe to run at any time, also twice at once.
@@ -60,7 +60,7 @@ def rotate(
     Does not add another key while one waits to sign. A changed ALGORITHM makes a new key due. In any case the keys are
     sealed with the first SECRET_KEY, and those that are gone are deleted.
     """
-    rotation = asyncio.run(_rotate(_load_settings(), if_older_than=if_older_than, dry_run=dry_run))
+    rotation = asyncio.run(_rotate(_load_settings(), if_older_than=if_older_than or timedelta(), dry_run=dry_run))
     for line in _describe(rotation):
         typer.echo(f"{'Would have ' if dry_run else 'Has '}{line}")
 

@@ -167,3 +167,24 @@ async def test_attempts_at_machine_clients_are_counted_by_network(client: httpx.
 
     assert [answer.status_code for answer in answers] == [401] * 20 + [429]
     assert answers[-1].json()["error"] == "too_many_attempts"
+
+
+@pytest.mark.parametrize("path", ["password-reset", "email-verification"])
+async def test_nobody_is_flooded_with_mail(client: httpx.AsyncClient, path: str) -> None:
+    async def ask(number: int) -> httpx.Response:
+        headers = {"X-Forwarded-For": f"198.51.100.{number}"}
+        return await client.post(f"/api/v1/auth/{path}", json={"email": "eve@example.com"}, headers=headers)
+
+    answers = [await ask(number) for number in range(6)]
+
+    assert [answer.status_code for answer in answers] == [202] * 5 + [429]
+    assert answers[-1].headers["RateLimit-Policy"] == '"mail";q=5;w=3600'
+    assert answers[-1].headers["Content-Type"] == "application/problem+json"
+
+
+async def test_registrations_that_send_mail_count_as_mail(new_app: Callable[..., FastAPI]) -> None:
+    app = new_app(email_verification_required=True, mail_limit_per_address="2 per hour")
+    async with running_client(app) as client:
+        answers = [await client.post("/api/v1/auth/register", json=ADA) for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [202, 202, 429]

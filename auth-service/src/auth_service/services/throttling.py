@@ -85,6 +85,25 @@ class Throttle:
         limit = self._settings.login_limit_per_account
         await self._rate_limits.forget(limit, "account", self._account_key(username), self._network)
 
+    async def admit_registration(self, email: str) -> Allowance:
+        """Count an attempt to register, which costs a hash and may cost a mail.
+
+        Raises:
+            TooManyAttemptsError: from this network, or with this address.
+        """
+        if self._settings.email_verification_required:
+            return await self.admit_mail(email)
+        return await self.admit_network()
+
+    async def admit_mail(self, email: str) -> Allowance:
+        """Count a mail that a stranger makes this service send.
+
+        Raises:
+            TooManyAttemptsError: from this network, or to this address.
+        """
+        await self.admit_network()
+        return await self._admit("mail", self._settings.mail_limit_per_address, self._account_key(email))
+
     async def admit_network(self) -> Allowance:
         """Count an attempt of this network at something costly.
 

@@ -8,6 +8,7 @@ from auth_service.api.dependencies import (
     LoginFormDep,
     LoginThrottled,
     NetworkThrottled,
+    ThrottleDep,
     TokenServiceDep,
 )
 from auth_service.api.oauth2 import OAuth2Route, documented_oauth2_errors, form_body
@@ -38,7 +39,6 @@ token_router = APIRouter(prefix="/auth", tags=["auth"], route_class=OAuth2Route)
 @router.post(
     "/register",
     status_code=status.HTTP_201_CREATED,
-    dependencies=[NetworkThrottled],
     response_model=UserWithToken,
     responses={
         202: {"model": MailAnnouncement, "description": "A mail says how to go on, whoever has the address."},
@@ -52,8 +52,11 @@ token_router = APIRouter(prefix="/auth", tags=["auth"], route_class=OAuth2Route)
         ),
     },
 )
-async def register(new_user: UserCreate, auth: AuthServiceDep, response: Response) -> UserWithToken | Response:
+async def register(
+    new_user: UserCreate, throttle: ThrottleDep, auth: AuthServiceDep, response: Response
+) -> UserWithToken | Response:
     """Create an account and log in to it; where addresses have to be verified, a mail comes first."""
+    await throttle.admit_registration(new_user.email)
     registered = await auth.register(new_user)
     if registered is None:
         announcement = MailAnnouncement().model_dump_json()

@@ -2,8 +2,9 @@
 
 from fastapi import APIRouter, Response, status
 
+from auth_service.api.dependencies import ThrottleDep
 from auth_service.api.mail_dependencies import EmailVerificationServiceDep, MailRequestsDep
-from auth_service.errors import EmailAlreadyRegisteredError, InvalidOneTimeTokenError
+from auth_service.errors import EmailAlreadyRegisteredError, InvalidOneTimeTokenError, TooManyAttemptsError
 from auth_service.schemas.one_time_tokens import EmailVerificationConfirmation, MailAnnouncement, MailRequest
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.problem_details import documented_problems
@@ -12,9 +13,16 @@ from service_chassis.strict_json import StrictRoute
 router = APIRouter(prefix="/auth/email-verification", tags=["auth"], route_class=StrictRoute)
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED)
-async def request_email_verification(request: MailRequest, mail_requests: MailRequestsDep) -> MailAnnouncement:
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=documented_problems(TooManyAttemptsError),
+)
+async def request_email_verification(
+    request: MailRequest, throttle: ThrottleDep, mail_requests: MailRequestsDep
+) -> MailAnnouncement:
     """Ask for another mail with a token to verify an address with; it is good for 24 hours."""
+    await throttle.admit_mail(request.email)
     mail_requests.ask_for_verification(request.email)
     return MailAnnouncement()
 

@@ -2,8 +2,14 @@
 
 from fastapi import APIRouter, Response, status
 
+from auth_service.api.dependencies import ThrottleDep
 from auth_service.api.mail_dependencies import MailRequestsDep, PasswordResetServiceDep
-from auth_service.errors import InvalidOneTimeTokenError, PasswordHashingBusyError, PasswordTooCommonError
+from auth_service.errors import (
+    InvalidOneTimeTokenError,
+    PasswordHashingBusyError,
+    PasswordTooCommonError,
+    TooManyAttemptsError,
+)
 from auth_service.schemas.one_time_tokens import MailAnnouncement, MailRequest, PasswordResetConfirmation
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.problem_details import documented_problems
@@ -12,9 +18,16 @@ from service_chassis.strict_json import StrictRoute
 router = APIRouter(prefix="/auth/password-reset", tags=["auth"], route_class=StrictRoute)
 
 
-@router.post("", status_code=status.HTTP_202_ACCEPTED)
-async def request_password_reset(request: MailRequest, mail_requests: MailRequestsDep) -> MailAnnouncement:
+@router.post(
+    "",
+    status_code=status.HTTP_202_ACCEPTED,
+    responses=documented_problems(TooManyAttemptsError),
+)
+async def request_password_reset(
+    request: MailRequest, throttle: ThrottleDep, mail_requests: MailRequestsDep
+) -> MailAnnouncement:
     """Ask for a mail with a token to choose a new password with; it is good for 30 minutes."""
+    await throttle.admit_mail(request.email)
     mail_requests.ask_for_password_reset(request.email)
     return MailAnnouncement()
 

@@ -1,5 +1,6 @@
 """What a standard client is told: true of this server, whatever host a request names."""
 
+import asyncio
 from collections.abc import Callable
 
 import httpx
@@ -7,7 +8,10 @@ import pytest
 from authlib.oauth2.rfc8414 import AuthorizationServerMetadata
 from fastapi import FastAPI
 
+from auth_service.commands import main
 from service_chassis.testing.clients import running_client
+from service_chassis.testing.commands import run_command
+from service_chassis.testing.databases import EmptyableDatabase
 
 ISSUER = "https://tandem.example.com"
 OAUTH = "/.well-known/oauth-authorization-server"
@@ -66,13 +70,20 @@ async def test_a_base_url_may_end_with_a_slash(new_app: Callable[..., FastAPI]) 
 
 @pytest.mark.parametrize("algorithm", ["RS256", "EdDSA"])
 async def test_the_algorithms_are_those_of_the_published_keys(
-    new_app: Callable[..., FastAPI], client: httpx.AsyncClient, algorithm: str
+    new_app: Callable[..., FastAPI], client: httpx.AsyncClient, database: EmptyableDatabase, algorithm: str
 ) -> None:
     await client.get(OPENID)
+    environment = {
+        "ENVIRONMENT": "local",
+        "AUTH_DATABASE_URL": database.url.get_secret_value(),
+        "ALGORITHM": algorithm,
+    }
 
-    async with running_client(new_app(algorithm=algorithm)) as other:
+    rotated = await asyncio.to_thread(run_command, main, "keys", "rotate", environment=environment)
+
+    assert rotated.exit_code == 0, rotated.errors
+    async with running_client(new_app()) as other:
         metadata = (await other.get(OPENID)).json()
-
     assert metadata["id_token_signing_alg_values_supported"] == sorted(["ES256", algorithm])
 
 

@@ -34,9 +34,13 @@ from pathlib import Path
 
 from fastapi import FastAPI
 
+from service_chassis.ending import when_asked_to_end
+
 
 def create_app() -> FastAPI:
     app = FastAPI()
+    asked_to_end = asyncio.Event()
+    when_asked_to_end(app, asked_to_end.set)
 
     @app.get("/quick")
     async def quick() -> str:
@@ -47,6 +51,12 @@ def create_app() -> FastAPI:
         Path("slow-has-begun").touch()
         await asyncio.sleep(1)
         return "finished"
+
+    @app.get("/patient")
+    async def patient() -> str:
+        Path("patient-has-begun").touch()
+        await asyncio.wait_for(asked_to_end.wait(), 8)
+        return "interrupted"
 
     return app
 """
@@ -105,6 +115,19 @@ def test_a_request_that_is_under_way_is_finished_before_the_end() -> None:
         assert eventually(lambda: answer_of(port) == "")
         assert client.getresponse().read() == b'"finished"'
         assert process.wait(timeout=5) == 0
+
+
+def test_a_request_that_waits_is_told_at_once_that_the_process_is_to_end() -> None:
+    port = free_port()
+    with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
+        assert eventually(lambda: answer_of(port) == '"before"')
+        client.request("GET", "/patient")
+        assert eventually(Path("patient-has-begun").exists)
+
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=3) == 0
+        assert client.getresponse().read() == b'"interrupted"'
 
 
 def test_idle_connections_do_not_delay_the_end() -> None:

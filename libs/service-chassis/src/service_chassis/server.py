@@ -1,11 +1,17 @@
 """Serves an application with uvicorn, with the limits that the rest of the system counts on."""
 
+import contextlib
 import signal
+import socket
 import sys
 from pathlib import Path
 from typing import Any
 
 import uvicorn
+from typing_extensions import override
+from uvicorn.supervisors import ChangeReload
+
+from service_chassis.ending import tell_that_the_end_has_begun
 
 SERVER_OPTIONS: dict[str, Any] = {
     "loop": "auto",
@@ -23,11 +29,20 @@ SERVER_OPTIONS: dict[str, Any] = {
 """The same wherever an application is served, in tests too."""
 
 
+class Server(uvicorn.Server):
+    """Tells the application that the end has begun before it waits for the requests under way."""
+
+    @override
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        tell_that_the_end_has_begun(self.config.loaded_app)
+        await super().shutdown(sockets)
+
+
 def serve(application: str, *, host: str, port: int, reload_directories: list[Path] | None = None) -> None:
     """Run until a signal ends it; with directories given, restart when a file in one of them changes."""
     # When everything is shut down, uvicorn raises the signal again: having been asked to end is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    uvicorn.run(
+    config = uvicorn.Config(
         application,
         factory=True,
         host=host,
@@ -36,3 +51,9 @@ def serve(application: str, *, host: str, port: int, reload_directories: list[Pa
         reload_dirs=[str(directory) for directory in reload_directories or []],
         **SERVER_OPTIONS,
     )
+    server = Server(config)
+    with contextlib.suppress(KeyboardInterrupt):
+        if config.should_reload:
+            ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
+        else:
+            server.run()

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
-from service_chassis.server import SERVER_OPTIONS
+from service_chassis.server import SERVER_OPTIONS, Server
 
 LOOPBACK = "127.0.0.1"
 _PATIENCE_SECONDS = 5.0
@@ -19,7 +19,7 @@ _PATIENCE_SECONDS = 5.0
 def serving(app: ASGIApp, *, port: int = 0) -> Iterator[int]:
     """Serve from another thread until the block ends; the value is the port, any free one unless given."""
     config = uvicorn.Config(app, **SERVER_OPTIONS)
-    server = uvicorn.Server(config)
+    server = Server(config)
     with socket.create_server((LOOPBACK, port)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

@@ -2,8 +2,10 @@
 
 import itertools
 import re
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
+from uuid import uuid4
 
 import asyncpg
 import httpx
@@ -14,7 +16,7 @@ from sqlalchemy.engine import make_url
 from auth_service.api.client_dependencies import get_client_service
 from auth_service.api.dependencies import get_audit_trail
 from auth_service.core.config import Settings
-from auth_service.core.security import new_client_secret
+from auth_service.core.security import create_access_token, new_client_secret
 from auth_service.main import create_app
 from auth_service.schemas.clients import ClientCreate
 from auth_service.schemas.devices import COMMAND_LINE
@@ -22,6 +24,7 @@ from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
 from service_chassis.testing.clients import running_client, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.issuer import ISSUER, SERVICE_AUDIENCE
 from service_chassis.testing.mailbox import Mailbox, open_mailbox
 from service_chassis.testing.plugin import NewDatabase
 
@@ -131,6 +134,27 @@ def new_superuser(
         return user.model_copy(update={"token": pair, "is_superuser": True})
 
     return make
+
+
+@pytest.fixture(scope="session")
+def service_token() -> Callable[..., Awaitable[str]]:
+    """Sign tokens of a machine client with an application's own key; claims can be replaced."""
+
+    async def sign(app: FastAPI, **claims: Any) -> str:  # any JSON value
+        now = int(time.time())
+        valid = {
+            "iss": ISSUER,
+            "aud": SERVICE_AUDIENCE,
+            "sub": "client:follower",
+            "client_id": "follower",
+            "iat": now,
+            "exp": now + 300,
+            "jti": str(uuid4()),
+            "scope": "events:read",
+        }
+        return create_access_token(valid | claims, key=await app.state.resources.signing_keys.signing_key())
+
+    return sign
 
 
 def only_documented_answers(app: FastAPI) -> Callable[[httpx.Response], Awaitable[None]]:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from uuid import uuid4
 
 import pytest
@@ -16,6 +16,13 @@ def run(database: EmptyableDatabase, *arguments: str, **variables: str) -> Finis
     return run_command(main, *arguments, environment=settings | variables)
 
 
+@pytest.fixture
+async def emptied(database: EmptyableDatabase) -> AsyncIterator[EmptyableDatabase]:
+    await database.empty()
+    yield database
+    await database.empty()
+
+
 async def insert_key(database: EmptyableDatabase, *, age: str) -> None:
     statement = """
         INSERT INTO idempotency_keys (owner_id, key, fingerprint, answer, created_at)
@@ -24,21 +31,42 @@ async def insert_key(database: EmptyableDatabase, *, age: str) -> None:
     await database.execute(statement, uuid4(), age)
 
 
+async def insert_denial(database: EmptyableDatabase, *, ended: str) -> None:
+    statement = "INSERT INTO denials (kind, subject, denied_until) VALUES ('session', $1, now() - $2::text::interval)"
+    await database.execute(statement, uuid4(), ended)
+
+
 @pytest.fixture
-async def forgotten_and_remembered_key(database: EmptyableDatabase) -> None:
-    await database.empty()
-    await insert_key(database, age="25 hours")
-    await insert_key(database, age="23 hours")
+async def with_old_rows(emptied: EmptyableDatabase) -> EmptyableDatabase:
+    for age in ("25 hours", "23 hours"):
+        await insert_key(emptied, age=age)
+    for ended in ("1 day", "2 hours", "1 minute", "-1 minute"):
+        await insert_denial(emptied, ended=ended)
+    return emptied
 
 
-@pytest.mark.usefixtures("forgotten_and_remembered_key")
-def test_prune_deletes_keys_older_than_a_day_and_no_others(database: EmptyableDatabase) -> None:
-    dry, real, again = run(database, "prune", "--dry-run"), run(database, "prune"), run(database, "prune")
+def test_prune_deletes_what_is_forgotten_or_expired_and_nothing_else(with_old_rows: EmptyableDatabase) -> None:
+    dry, real, again = (run(with_old_rows, "prune", *option) for option in (["--dry-run"], [], []))
 
     assert [finished.exit_code for finished in (dry, real, again)] == [0, 0, 0]
-    assert dry.output == "Would delete 1 idempotency keys.\n"
-    assert real.output == "Deleted 1 idempotency keys.\n"
-    assert again.output == "Deleted 0 idempotency keys.\n"
+    assert dry.output == "Would delete 1 idempotency keys and 2 denials.\n"
+    assert real.output == "Deleted 1 idempotency keys and 2 denials.\n"
+    assert again.output == "Deleted 0 idempotency keys and 0 denials.\n"
+
+
+def test_the_denylist_is_shown_added_to_and_taken_from(emptied: EmptyableDatabase) -> None:
+    session, user = str(uuid4()), str(uuid4())
+
+    added = [run(emptied, "denylist", "add", "session", session), run(emptied, "denylist", "add", "user", user)]
+    shown = run(emptied, "denylist", "list")
+    removed = run(emptied, "denylist", "remove", "session", session)
+    again = run(emptied, "denylist", "remove", "session", session)
+    left = run(emptied, "denylist", "list")
+
+    assert [finished.exit_code for finished in (*added, shown, removed, again, left)] == [0, 0, 0, 0, 1, 0]
+    assert [line.split()[:2] for line in shown.output.splitlines()] == [["session", session], ["user", user]]
+    assert [line.split()[:2] for line in left.output.splitlines()] == [["user", user]]
+    assert again.errors == f"The session {session} was not denied; nothing was changed.\n"
 
 
 async def test_prune_deletes_more_keys_than_one_statement_could(

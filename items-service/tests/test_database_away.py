@@ -130,6 +130,9 @@ async def test_a_replica_that_starts_without_its_database_serves_as_soon_as_it_i
         client.headers.update(issuer.authorization(owner_id))
         before = await answer_in_time(client, client.build_request("GET", ITEMS))
         await door.open()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while (await client.get("/health/ready")).status_code == 503:  # noqa: ASYNC110  # it tells nobody
+                await asyncio.sleep(0.02)
         after = await answer_in_time(client, client.build_request("GET", ITEMS))
 
     assert_unavailable(before)

@@ -7,6 +7,7 @@ from service_chassis.errors import (
     ConflictError,
     ForbiddenError,
     NotFoundError,
+    ServiceError,
     TooManyRequestsError,
     UnauthorizedError,
     UnavailableError,
@@ -167,3 +168,11 @@ class TooManySigningKeysError(ConflictError):
 
     code = "too_many_signing_keys"
     detail = "There are as many signing keys as verifiers take; rotate again when the oldest are gone."
+
+
+class CursorTooOldError(ServiceError):
+    """Some of what followed the cursor is not kept any more, or the cursor is of another database."""
+
+    status_code = 410
+    code = "cursor_too_old"
+    detail = "Events after this cursor are gone. Go on without one: what is kept tells everything that matters now."

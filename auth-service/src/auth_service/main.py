@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from auth_service.api import discovery, jwks
+from auth_service.api import discovery, events, jwks
 from auth_service.api.oauth2 import install_oauth2_errors
 from auth_service.api.resources import Resources
 from auth_service.api.v1.router import router
@@ -14,6 +14,7 @@ from auth_service.core.database import SCHEMA_REVISION
 from service_chassis.application import new_application
 from service_chassis.dependencies import install_dependencies
 from service_chassis.documentation import install_documentation
+from service_chassis.ending import when_asked_to_end
 from service_chassis.health import Readiness, install_health
 from service_chassis.logs import configure_logging
 from service_chassis.settings import load_settings
@@ -38,7 +39,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     install_documentation(app, documents=_documents(settings))
     app.include_router(jwks.router)
     app.include_router(discovery.router)
+    app.include_router(events.router)
     app.include_router(router, prefix=settings.api_v1_str)
+    when_asked_to_end(app, resources.event_feed.answer_who_waits)
     return app
 
 

@@ -15,6 +15,7 @@ from auth_service.repositories.signing_keys import SigningKeyRepository
 from auth_service.schemas.devices import THIS_SERVICE, Device
 from auth_service.services.audit import AuditTrail
 from auth_service.services.background import BackgroundWork
+from auth_service.services.event_feed import EventFeed
 from auth_service.services.events import EventPublisher
 from auth_service.services.key_rotation import KeyRotation, KeyTimes
 from auth_service.services.key_sealing import KeySealing
@@ -56,15 +57,18 @@ class Resources:
             verifier=ServiceTokenVerifier(issuer=settings.token_issuer, audience=settings.service_token_audience),
             keys=self.signing_keys,
         )
+        self.event_feed = EventFeed(self.database)
 
     async def start(self) -> None:
         """Begin what goes on in the background."""
         self.signing_keys.start()
+        self.event_feed.start()
 
     async def close(self) -> None:
         """End every task and thread, and close every connection."""
         await self.background.close()
         await self.signing_keys.close()
+        await self.event_feed.close()
         self.password_hashing.close()
         await self.rate_limits.close()
         await self.database.close()

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from auth_service.commands.clients import clients
 from auth_service.commands.keys import keys
+from auth_service.commands.prune import prune
 from auth_service.commands.users import create_superuser
 from auth_service.core.config import Settings
 from service_chassis.command_line import new_command_line, run
@@ -12,6 +13,7 @@ commands = new_command_line(Path(__file__).parents[1], Settings)
 commands.command()(create_superuser)
 commands.add_typer(clients, name="clients")
 commands.add_typer(keys, name="keys")
+commands.command()(prune)
 
 
 def main() -> None:

@@ -4,7 +4,7 @@ from auth_service.models.audit_events import AuditEvent, AuditEventType
 from auth_service.models.base import Base
 from auth_service.models.oauth_clients import OAuthClient
 from auth_service.models.one_time_tokens import OneTimeToken, OneTimeTokenPurpose
-from auth_service.models.outbox_events import OutboxEvent, OutboxEventType
+from auth_service.models.outbox_events import OutboxEvent, OutboxEventType, OutboxHorizon
 from auth_service.models.refresh_tokens import RefreshToken
 from auth_service.models.sessions import Session
 from auth_service.models.signing_keys import KeyState, SigningKey
@@ -22,6 +22,7 @@ __all__ = [
     "OneTimeTokenPurpose",
     "OutboxEvent",
     "OutboxEventType",
+    "OutboxHorizon",
     "RefreshToken",
     "Session",
     "SigningKey",

@@ -29,4 +29,4 @@ class OneTimeToken(Identified, Base):
     # A token proves the address that it was sent to, which may not be the account's any more.
     email: Mapped[str] = mapped_column(Text)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)

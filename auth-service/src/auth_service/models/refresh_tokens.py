@@ -17,7 +17,7 @@ class RefreshToken(Identified, Base):
 
     session_id: Mapped[UUID] = mapped_column(ForeignKey("sessions.id", ondelete="CASCADE"), index=True)
     token_hash: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
-    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True))
+    expires_at: Mapped[datetime] = mapped_column(DateTime(timezone=True), index=True)
     used_at: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
     # Readable with the used token only: a client whose answer was lost asks again and gets the same successor.
     sealed_successor: Mapped[bytes | None] = mapped_column(LargeBinary)

@@ -2,11 +2,18 @@
 
 from typing import Annotated
 
+import structlog
 from fastapi import Depends, Header, Request, Security
 
 from items_service.core.config import Settings
+from items_service.core.database import SCHEMA_REVISION
+from items_service.repositories.deleted_owners import DeletedOwnerRepository
 from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
 from items_service.repositories.items import ItemRepository
+from items_service.services.deleted_owners import Sweeper
+from items_service.services.denylist import Denylist
+from items_service.services.event_feed import EventFeed
+from items_service.services.feed_follower import FeedFollower
 from items_service.services.idempotency import IdempotencyService
 from items_service.services.items import ItemService
 from items_service.services.trusted_keys import KeptKeySet
@@ -16,7 +23,10 @@ from service_chassis.access_tokens.remote_keys import RemoteKeys
 from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
+from service_chassis.health import Readiness
 from service_chassis.pagination import CursorSigner
+
+logger = structlog.stdlib.get_logger(__name__)
 
 
 class Resources:
@@ -27,19 +37,50 @@ class Resources:
         self.database = Database(settings)
         self.cursors = CursorSigner(settings.secret_key)
         self.verification_keys = RemoteKeys(settings.key_set_url, store=KeptKeySet(self.database))
+        self.denylist = Denylist(self.database, forget_key=self.verification_keys.forget)
+        self.feed_follower = _feed_follower(settings, self.database)
+        self.sweeper = Sweeper(self.database)
         self.authenticator = TokenAuthenticator(
             verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
             keys=self.verification_keys,
+            denylist=self.denylist,
+        )
+        self.readiness = Readiness(
+            database=self.database,
+            schema_revision=SCHEMA_REVISION,
+            loaded={"denylist": lambda: self.denylist.is_loaded},
         )
 
     async def start(self) -> None:
         """Begin what goes on in the background."""
         await self.verification_keys.start()
+        await self.denylist.start()
+        self.sweeper.start()
+        if self.feed_follower is None:
+            logger.warning("ended sessions are not heard of: FEED_CLIENT_ID and FEED_CLIENT_SECRET are not set")
+        else:
+            self.feed_follower.start()
 
     async def close(self) -> None:
         """End every task and close every connection."""
+        if self.feed_follower is not None:
+            await self.feed_follower.close()
+        await self.sweeper.close()
+        await self.denylist.close()
         await self.verification_keys.close()
         await self.database.close()
+
+
+def _feed_follower(settings: Settings, database: Database) -> FeedFollower | None:
+    if settings.feed_client_id is None or settings.feed_client_secret is None:
+        return None
+    feed = EventFeed(
+        events_url=settings.events_url,
+        token_url=settings.token_url,
+        client_id=settings.feed_client_id,
+        client_secret=settings.feed_client_secret,
+    )
+    return FeedFollower(database=database, feed=feed)
 
 
 def get_resources(request: Request) -> Resources:
@@ -49,7 +90,12 @@ def get_resources(request: Request) -> Resources:
 
 
 def _item_service(token: AccessToken, session: SessionDep, resources: Resources) -> ItemService:
-    return ItemService(items=ItemRepository(session), cursors=resources.cursors, caller=token)
+    return ItemService(
+        items=ItemRepository(session),
+        deleted_owners=DeletedOwnerRepository(session),
+        cursors=resources.cursors,
+        caller=token,
+    )
 
 
 ResourcesDep = Annotated[Resources, Depends(get_resources)]

@@ -41,6 +41,10 @@ class IdempotencyKeyRepository:
             statement.on_conflict_do_update(index_elements=[IdempotencyKey.owner_id, IdempotencyKey.key], set_=replaced)
         )
 
+    async def delete_of(self, owner_id: UUID) -> None:
+        """Delete everything that one user was answered."""
+        await self._session.execute(delete(IdempotencyKey).where(IdempotencyKey.owner_id == owner_id))
+
     async def count_forgotten(self) -> int:
         """Count the keys that are older than a day."""
         statement = select(func.count()).select_from(IdempotencyKey).where(_FORGOTTEN)

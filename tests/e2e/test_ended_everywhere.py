@@ -31,7 +31,7 @@ def register(client: httpx.Client) -> Account:
     return registered
 
 
-def log_in(client: httpx.Client, email: str, password: str = PASSWORD) -> dict[str, str]:
+def log_in(client: httpx.Client, email: str, *, password: str = PASSWORD) -> dict[str, str]:
     answer = client.post(f"{API}/auth/login", data={"username": email, "password": password})
     return bearer(answer.json())
 
@@ -80,7 +80,7 @@ def test_a_logout_ends_the_session_everywhere(client: httpx.Client) -> None:
 
 
 def test_a_deactivated_account_is_refused_everywhere(client: httpx.Client, pair: RunningPair) -> None:
-    superuser = log_in(client, pair.superuser_email, pair.superuser_password)
+    superuser = log_in(client, pair.superuser_email, password=pair.superuser_password)
 
     def deactivate(account: Account) -> httpx.Response:
         return client.patch(f"{API}/users/{account['id']}", json={"is_active": False}, headers=superuser)
@@ -91,7 +91,7 @@ def test_a_deactivated_account_is_refused_everywhere(client: httpx.Client, pair:
 def test_a_change_of_role_ends_the_tokens_from_before_it_and_none_from_after(
     client: httpx.Client, pair: RunningPair
 ) -> None:
-    superuser = log_in(client, pair.superuser_email, pair.superuser_password)
+    superuser = log_in(client, pair.superuser_email, password=pair.superuser_password)
     after: dict[str, str] = {}
 
     def promote(account: Account) -> httpx.Response:

@@ -1,4 +1,4 @@
 """Which schema this version of the service works with."""
 
-SCHEMA_REVISION = "0004"
+SCHEMA_REVISION = "0005"
 """The newest migration; a test holds it to `migrations/versions`."""

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from auth_service.core.config import Settings
+from auth_service.api.jwks import CACHE_SECONDS
+from auth_service.core.config import MINIMUM_SIGNING_KEY_PUBLISH_SECONDS, Settings
 from auth_service.core.mail_server import MailServer
+from service_chassis.access_tokens.remote_keys import REFRESH_SECONDS
 from service_chassis.settings import InvalidSettingsError, load_settings
 
 URL = "postgresql://auth:pw-4711@localhost/auth"
@@ -163,6 +165,23 @@ def test_a_local_run_needs_no_mail_and_verifies_nobody(monkeypatch: pytest.Monke
 )
 def test_a_mail_server_is_named_by_a_url(url: str, server: tuple[object, ...]) -> None:
     assert MailServer.from_url(SecretStr(url)) == MailServer(*server)  # type: ignore[arg-type]  # as parametrised
+
+
+def test_new_keys_are_published_for_longer_than_the_verifiers_of_the_pair_may_miss_them() -> None:
+    a_refresh_that_fails_and_one_that_succeeds = 2 * REFRESH_SECONDS
+
+    assert CACHE_SECONDS + a_refresh_that_fails_and_one_that_succeeds < MINIMUM_SIGNING_KEY_PUBLISH_SECONDS
+    assert load_settings(Settings).signing_key_publish_seconds >= MINIMUM_SIGNING_KEY_PUBLISH_SECONDS
+
+
+def test_only_a_local_run_publishes_new_keys_for_a_shorter_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIGNING_KEY_PUBLISH_SECONDS", "239")
+
+    with pytest.raises(InvalidSettingsError, match="SIGNING_KEY_PUBLISH_SECONDS"):
+        load_settings(Settings)
+
+    monkeypatch.setenv("ENVIRONMENT", "local")
+    assert load_settings(Settings).signing_key_publish_seconds == 239
 
 
 def test_settings_cannot_be_changed() -> None:

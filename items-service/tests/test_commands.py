@@ -94,3 +94,12 @@ def test_a_wrong_setting_is_named_and_nothing_is_done(database: EmptyableDatabas
     assert finished.exit_code == 1
     assert finished.errors.startswith("AUTH_SERVICE_URL (or ITEMS_AUTH_SERVICE_URL): ")
     assert "Traceback" not in finished.errors
+
+
+@pytest.mark.parametrize("given", ["FEED_CLIENT_ID", "FEED_CLIENT_SECRET"])
+def test_a_machine_client_is_given_whole_or_not_at_all(database: EmptyableDatabase, given: str) -> None:
+    finished = run(database, "serve", **{f"ITEMS_{given}": "half-4711"})
+
+    assert finished.exit_code == 1
+    assert finished.errors.startswith("FEED_CLIENT_SECRET (or ITEMS_FEED_CLIENT_SECRET): ")
+    assert "4711" not in finished.output + finished.errors

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -172,3 +173,14 @@ async def test_requests_cost_no_reading_and_strangers_share_them(app: FastAPI, c
     # The follower may have read in between.
     assert for_requests <= 1
     assert len(statements) <= 3
+
+
+@pytest.mark.parametrize(("minutes", "at_least_minutes"), [(1, 5), (15, 15), (1440, 1440)])
+async def test_a_key_stays_published_for_as_long_as_peoples_and_services_tokens_live(
+    new_app: Callable[..., FastAPI], stored: asyncpg.Connection, minutes: int, at_least_minutes: int
+) -> None:
+    async with running_client(new_app(access_token_expire_minutes=minutes)) as client:
+        await client.get(JWKS)
+
+    promised = await stored.fetchval("SELECT published_until - now() FROM signing_keys")
+    assert promised > timedelta(minutes=at_least_minutes)

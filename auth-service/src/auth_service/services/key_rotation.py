@@ -15,6 +15,7 @@ from auth_service.repositories.signing_keys import SigningKeyRepository, StoredK
 from auth_service.services.audit import AuditTrail
 from auth_service.services.events import EventPublisher
 from auth_service.services.key_sealing import KeySealing, SealedWith
+from auth_service.services.token_grants import SERVICE_TOKEN_LIFETIME
 from service_chassis.access_tokens.keys import MAXIMUM_KEYS
 
 
@@ -34,7 +35,7 @@ class KeyTimes:
         """Return the times of an installation."""
         return cls(
             publish_before_signing=timedelta(seconds=settings.signing_key_publish_seconds),
-            token_lifetime=timedelta(minutes=settings.access_token_expire_minutes),
+            token_lifetime=max(timedelta(minutes=settings.access_token_expire_minutes), SERVICE_TOKEN_LIFETIME),
         )
 
 

@@ -114,7 +114,8 @@ def new_machine_client(app: FastAPI) -> Callable[..., Awaitable[str]]:
         secret = secret or new_client_secret()
         new_client = ClientCreate.model_validate({"name": name, "scopes": scope.split(), "secret": secret})
         async with app.state.resources.database.session() as session:
-            await get_client_service(session, get_audit_trail(session, COMMAND_LINE)).create(new_client)
+            service = await get_client_service(session, await get_audit_trail(session, COMMAND_LINE))
+            await service.create(new_client)
         return secret
 
     return create

@@ -108,3 +108,25 @@ def test_a_read_of_the_environment_is_found(source: str) -> None:
 )
 def test_the_environment_is_read_in_named_places(path: str, *, allowed: bool) -> None:
     assert may_read_environment(Path(path)) is allowed
+
+
+def find_blocking_providers(source: str) -> Iterator[str]:
+    for node in ast.parse(source).body:
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("get_"):
+            yield f"{node.lineno}: {node.name} has to be async"
+
+
+def test_nothing_that_endpoints_depend_on_runs_in_a_thread(source_files: dict[Path, str]) -> None:
+    # FastAPI hands each provider that is not asynchronous to a thread, which costs more than all of them do.
+    files = {path: text for path, text in source_files.items() if "api" in path.parts}
+
+    found = [f"{path}:{line}" for path, text in files.items() for line in find_blocking_providers(text)]
+
+    assert files
+    assert not found, "\n".join(found)
+
+
+def test_a_provider_that_is_not_asynchronous_is_found() -> None:
+    source = "def get_users() -> None: ...\nasync def get_items() -> None: ...\ndef _find() -> None: ...\n"
+
+    assert list(find_blocking_providers(source)) == ["1: get_users has to be async"]

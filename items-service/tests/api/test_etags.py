@@ -91,9 +91,9 @@ async def test_a_stale_version_of_somebody_elses_item_looks_like_no_item(
     assert {answer.status_code for answer in answers} == {404}
 
 
-def test_several_tags_allow_each_of_their_versions() -> None:
-    assert get_versions_to_change('"1", W/"2", "3"') == frozenset({1, 3})
+async def test_several_tags_allow_each_of_their_versions() -> None:
+    assert await get_versions_to_change('"1", W/"2", "3"') == frozenset({1, 3})
 
 
-def test_a_weak_tag_is_good_enough_to_leave_the_body_out() -> None:
-    assert get_versions_known('W/"1", "2"') == frozenset({1, 2})
+async def test_a_weak_tag_is_good_enough_to_leave_the_body_out() -> None:
+    assert await get_versions_known('W/"1", "2"') == frozenset({1, 2})

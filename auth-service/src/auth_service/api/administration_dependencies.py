@@ -20,7 +20,7 @@ from auth_service.services.user_administration import UserAdministration
 from service_chassis.dependencies import SessionDep
 
 
-def get_audit_history(_: CurrentSuperuser, resources: ResourcesDep, session: SessionDep) -> AuditHistory:
+async def get_audit_history(_: CurrentSuperuser, resources: ResourcesDep, session: SessionDep) -> AuditHistory:
     """Build the audit trail for a superuser."""
     return AuditHistory(audit_events=AuditEventRepository(session), cursors=resources.cursors)
 
@@ -28,7 +28,7 @@ def get_audit_history(_: CurrentSuperuser, resources: ResourcesDep, session: Ses
 AuditHistoryDep = Annotated[AuditHistory, Depends(get_audit_history)]
 
 
-def get_user_administration(
+async def get_user_administration(
     actor: CurrentSuperuser,
     resources: ResourcesDep,
     session: SessionDep,

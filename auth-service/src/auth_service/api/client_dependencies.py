@@ -26,12 +26,12 @@ async def get_client_credentials(request: Request, form: TokenFormDep) -> Client
 ClientCredentialsDep = Annotated[ClientCredentials | None, Depends(get_client_credentials)]
 
 
-def get_client_service(session: SessionDep, audit: AuditTrailDep) -> ClientService:
+async def get_client_service(session: SessionDep, audit: AuditTrailDep) -> ClientService:
     """Build what makes and revokes machine clients; only the command line asks for it."""
     return ClientService(clients=OAuthClientRepository(session), audit=audit)
 
 
-def get_token_grant_service(
+async def get_token_grant_service(
     resources: ResourcesDep,
     session: SessionDep,
     tokens: TokenServiceDep,

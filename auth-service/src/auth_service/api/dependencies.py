@@ -38,7 +38,7 @@ from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.errors import InsufficientScopeError, InvalidTokenError, ServiceError
 
 
-def get_audit_trail(session: SessionDep, device: DeviceDep) -> AuditTrail:
+async def get_audit_trail(session: SessionDep, device: DeviceDep) -> AuditTrail:
     """Build what records security events on the request's transaction."""
     return AuditTrail(audit_events=AuditEventRepository(session), device=device)
 
@@ -46,7 +46,7 @@ def get_audit_trail(session: SessionDep, device: DeviceDep) -> AuditTrail:
 AuditTrailDep = Annotated[AuditTrail, Depends(get_audit_trail)]
 
 
-def get_event_publisher(session: SessionDep) -> EventPublisher:
+async def get_event_publisher(session: SessionDep) -> EventPublisher:
     """Build what tells other services of the request's transaction."""
     return EventPublisher(OutboxEventRepository(session))
 
@@ -54,7 +54,7 @@ def get_event_publisher(session: SessionDep) -> EventPublisher:
 EventPublisherDep = Annotated[EventPublisher, Depends(get_event_publisher)]
 
 
-def get_users(session: SessionDep) -> UserRepository:
+async def get_users(session: SessionDep) -> UserRepository:
     """Build the accounts' statements on the request's transaction."""
     return UserRepository(session)
 
@@ -62,7 +62,7 @@ def get_users(session: SessionDep) -> UserRepository:
 UsersDep = Annotated[UserRepository, Depends(get_users)]
 
 
-def get_account_mail(
+async def get_account_mail(
     resources: ResourcesDep, session: SessionDep, users: UsersDep, audit: AuditTrailDep
 ) -> AccountMail:
     """Build what writes to people once the request's transaction has committed."""
@@ -78,7 +78,7 @@ def get_account_mail(
 AccountMailDep = Annotated[AccountMail, Depends(get_account_mail)]
 
 
-def get_user_service(
+async def get_user_service(
     users: UsersDep,
     resources: ResourcesDep,
     events: EventPublisherDep,
@@ -107,7 +107,7 @@ async def get_signing_key(resources: ResourcesDep) -> SigningKeyPair:
 SigningKeyDep = Annotated[SigningKeyPair, Depends(get_signing_key)]
 
 
-def get_session_service(
+async def get_session_service(
     resources: ResourcesDep, session: SessionDep, events: EventPublisherDep, audit: AuditTrailDep, device: DeviceDep
 ) -> SessionService:
     """Build what begins and ends sessions."""
@@ -123,7 +123,9 @@ def get_session_service(
 SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 
 
-def get_throttle(resources: ResourcesDep, session: SessionDep, audit: AuditTrailDep, device: DeviceDep) -> Throttle:
+async def get_throttle(
+    resources: ResourcesDep, session: SessionDep, audit: AuditTrailDep, device: DeviceDep
+) -> Throttle:
     """Build what bounds the attempts of the request's address."""
     return Throttle(
         rate_limits=resources.rate_limits,
@@ -138,7 +140,7 @@ def get_throttle(resources: ResourcesDep, session: SessionDep, audit: AuditTrail
 ThrottleDep = Annotated[Throttle, Depends(get_throttle)]
 
 
-def get_password_service(
+async def get_password_service(
     resources: ResourcesDep,
     session: SessionDep,
     users: UsersDep,
@@ -160,7 +162,7 @@ def get_password_service(
 PasswordServiceDep = Annotated[PasswordService, Depends(get_password_service)]
 
 
-def get_token_service(
+async def get_token_service(
     resources: ResourcesDep,
     session: SessionDep,
     sessions: SessionServiceDep,
@@ -181,7 +183,7 @@ def get_token_service(
 TokenServiceDep = Annotated[TokenService, Depends(get_token_service)]
 
 
-def get_auth_service(
+async def get_auth_service(
     resources: ResourcesDep,
     session: SessionDep,
     users: UsersDep,

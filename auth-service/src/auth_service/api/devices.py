@@ -10,7 +10,7 @@ _MAXIMUM_ADDRESS = 64
 _MAXIMUM_AGENT = 500
 
 
-def get_device(request: Request) -> Device:
+async def get_device(request: Request) -> Device:
     """Return where the request comes from; forwarded headers were judged by the middleware."""
     address = request.client.host if request.client is not None else ""
     return Device(address=address[:_MAXIMUM_ADDRESS], user_agent=request.headers.get("User-Agent", "")[:_MAXIMUM_AGENT])

@@ -12,7 +12,7 @@ from service_chassis.dependencies import get_service_token
 EventReader = Annotated[ServiceToken, Security(get_service_token, scopes=["events:read"])]
 
 
-def get_event_feed(_: EventReader, resources: ResourcesDep) -> EventFeed:
+async def get_event_feed(_: EventReader, resources: ResourcesDep) -> EventFeed:
     """Return the feed, for a machine client that may read it; it holds no connection while such a client waits."""
     return resources.event_feed
 

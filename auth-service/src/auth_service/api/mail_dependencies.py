@@ -26,13 +26,14 @@ from auth_service.services.password_reset import PasswordResetService
 from service_chassis.dependencies import SessionDep
 
 
-def get_mail_requests(resources: ResourcesDep, device: DeviceDep) -> MailRequests:
+async def get_mail_requests(resources: ResourcesDep, device: DeviceDep) -> MailRequests:
     """Build what decides after the answer who gets mail, in a transaction of its own."""
 
     @asynccontextmanager
     async def account_mail() -> AsyncIterator[AccountMail]:
         async with resources.mail_decisions, resources.database.session() as session:
-            yield get_account_mail(resources, session, get_users(session), get_audit_trail(session, device))
+            users, audit = await get_users(session), await get_audit_trail(session, device)
+            yield await get_account_mail(resources, session, users, audit)
 
     return MailRequests(background=resources.background, account_mail=account_mail)
 
@@ -40,7 +41,7 @@ def get_mail_requests(resources: ResourcesDep, device: DeviceDep) -> MailRequest
 MailRequestsDep = Annotated[MailRequests, Depends(get_mail_requests)]
 
 
-def get_one_time_token_service(session: SessionDep, users: UsersDep) -> OneTimeTokenService:
+async def get_one_time_token_service(session: SessionDep, users: UsersDep) -> OneTimeTokenService:
     """Build what judges the tokens that come by mail."""
     return OneTimeTokenService(one_time_tokens=OneTimeTokenRepository(session), users=users)
 
@@ -48,7 +49,7 @@ def get_one_time_token_service(session: SessionDep, users: UsersDep) -> OneTimeT
 OneTimeTokenServiceDep = Annotated[OneTimeTokenService, Depends(get_one_time_token_service)]
 
 
-def get_password_reset_service(
+async def get_password_reset_service(
     resources: ResourcesDep,
     session: SessionDep,
     users: UsersDep,
@@ -70,7 +71,7 @@ def get_password_reset_service(
 PasswordResetServiceDep = Annotated[PasswordResetService, Depends(get_password_reset_service)]
 
 
-def get_email_verification_service(
+async def get_email_verification_service(
     users: UsersDep, one_time_tokens: OneTimeTokenServiceDep, account_mail: AccountMailDep, audit: AuditTrailDep
 ) -> EmailVerificationService:
     """Build what makes addresses somebody's own."""

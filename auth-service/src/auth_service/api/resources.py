@@ -86,7 +86,7 @@ def new_key_rotation(session: AsyncSession, *, settings: Settings, device: Devic
     )
 
 
-def get_resources(request: Request) -> Resources:
+async def get_resources(request: Request) -> Resources:
     """Return what `create_app` built."""
     resources: Resources = request.app.state.resources
     return resources

@@ -106,6 +106,6 @@ async def _client_service(settings: Settings) -> "AsyncIterator[ClientService]":
     resources = Resources(settings)
     try:
         async with resources.database.session() as session:
-            yield get_client_service(session, get_audit_trail(session, COMMAND_LINE))
+            yield await get_client_service(session, await get_audit_trail(session, COMMAND_LINE))
     finally:
         await resources.close()

@@ -44,9 +44,10 @@ async def _create_superuser(settings: Settings, *, email: str, password: str) ->
     try:
         new_user = UserCreate.model_validate({"email": email, "password": password, "full_name": "Administrator"})
         async with resources.database.session() as session:
-            users, audit = get_users(session), get_audit_trail(session, COMMAND_LINE)
-            account_mail = get_account_mail(resources, session, users, audit)
-            service = get_user_service(users, resources, get_event_publisher(session), audit, account_mail)
+            users, audit = await get_users(session), await get_audit_trail(session, COMMAND_LINE)
+            account_mail = await get_account_mail(resources, session, users, audit)
+            events = await get_event_publisher(session)
+            service = await get_user_service(users, resources, events, audit, account_mail)
             user = await service.create(new_user, is_superuser=True, email_verified=True)
             await audit.record(AuditEventType.USER_CREATED, user_id=user.id, is_superuser=True)
         typer.echo(f"Created the superuser {new_user.email}.")

@@ -83,7 +83,7 @@ def _feed_follower(settings: Settings, database: Database) -> FeedFollower | Non
     return FeedFollower(database=database, feed=feed)
 
 
-def get_resources(request: Request) -> Resources:
+async def get_resources(request: Request) -> Resources:
     """Return what `create_app` built."""
     resources: Resources = request.app.state.resources
     return resources
@@ -103,17 +103,17 @@ ReadTokenDep = Annotated[AccessToken, Security(get_access_token, scopes=["items:
 WriteTokenDep = Annotated[AccessToken, Security(get_access_token, scopes=["items:write"])]
 
 
-def get_readable_items(token: ReadTokenDep, session: SessionDep, resources: ResourcesDep) -> ItemService:
+async def get_readable_items(token: ReadTokenDep, session: SessionDep, resources: ResourcesDep) -> ItemService:
     """Build the caller's items for reading."""
     return _item_service(token, session, resources)
 
 
-def get_writable_items(token: WriteTokenDep, session: SessionDep, resources: ResourcesDep) -> ItemService:
+async def get_writable_items(token: WriteTokenDep, session: SessionDep, resources: ResourcesDep) -> ItemService:
     """Build the caller's items for changing."""
     return _item_service(token, session, resources)
 
 
-def get_idempotency(
+async def get_idempotency(
     token: WriteTokenDep,
     session: SessionDep,
     idempotency_key: Annotated[

@@ -22,14 +22,14 @@ def _versions(pattern: re.Pattern[str], header: str) -> Container[int]:
     return EVERY_VERSION if header.strip() == "*" else frozenset(map(int, pattern.findall(header)))
 
 
-def get_versions_to_change(
+async def get_versions_to_change(
     if_match: Annotated[str | None, Header(description="Change the item only if its `ETag` is one of these.")] = None,
 ) -> Container[int]:
     """Return the versions that `If-Match` allows to change; weak tags don't count, as the standard says."""
     return EVERY_VERSION if if_match is None else _versions(_STRONG_TAG, if_match)
 
 
-def get_versions_known(
+async def get_versions_known(
     if_none_match: Annotated[
         str | None, Header(description="Answer 304 without a body if the item's `ETag` is one of these.")
     ] = None,

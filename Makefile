@@ -115,6 +115,8 @@ help: ## List what make can do
 	@echo 'Installing the packages of requirements.lock into .venv ...'
 	@$(UV) pip sync --quiet --compile-bytecode --python $(VENV) --require-hashes requirements.lock
 	@$(UV) pip install --quiet --compile-bytecode --python $(VENV) --no-deps --no-build-isolation $(addprefix --editable ./,$(PARTS))
+# Coverage begins by a file of its own in each process, and needs our plugin before it comes to the parts' own files.
+	@echo '$(CURDIR)/libs/service-chassis/src' > "$$($(VENV) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/a0_service_chassis.pth"
 	@touch $@
 
 # uv comes from the lock by its hashes. Debian splits Python: without python3-venv, an installed uv or pip does instead.

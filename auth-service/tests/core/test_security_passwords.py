@@ -166,19 +166,6 @@ async def test_more_than_threads_and_queue_hold_is_refused_at_once() -> None:
     assert [type(result) for result in results[3:]] == [PasswordHashingBusyError] * 2
 
 
-async def test_a_full_queue_is_known_before_anything_is_asked_of_it() -> None:
-    hashing = PasswordHashing(threads=1, queue_length=1)
-    hashing.refuse_when_full()
-
-    filling = [asyncio.create_task(hashing.hash(PASSWORD)) for _ in range(2)]
-    await asyncio.sleep(0)
-
-    with pytest.raises(PasswordHashingBusyError):
-        hashing.refuse_when_full()
-    await asyncio.gather(*filling)
-    hashing.refuse_when_full()
-
-
 async def test_places_come_back() -> None:
     hashing = PasswordHashing(threads=1, queue_length=1)
 

@@ -11,6 +11,7 @@ from fastapi import FastAPI
 
 from auth_service.core.security import PasswordHashing
 from auth_service.schemas.users import UserWithToken
+from auth_service.services.login_queue import AT_ONCE
 from service_chassis.testing.clients import running_client
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
@@ -52,7 +53,7 @@ async def test_logins_that_wait_to_be_hashed_hold_no_connection(new_app: Callabl
         hashing = app.state.resources.password_hashing = GatedHashing()
         async with asyncio.TaskGroup() as group:
             logins = [group.create_task(log_in(client)) for _ in range(20)]
-            await hashing.wait_for_arrivals(20)
+            await hashing.wait_for_arrivals(AT_ONCE)
 
             headers = {"Authorization": f"Bearer {user.token.access_token}"}
             me = await client.get("/api/v1/users/me", headers=headers)

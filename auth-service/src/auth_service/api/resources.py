@@ -19,6 +19,7 @@ from auth_service.services.event_feed import EventFeed
 from auth_service.services.events import EventPublisher
 from auth_service.services.key_rotation import KeyRotation, KeyTimes
 from auth_service.services.key_sealing import KeySealing
+from auth_service.services.login_queue import LoginQueue
 from auth_service.services.mail import Mailer
 from auth_service.services.rate_limits import RateLimits
 from auth_service.services.signing_keys import SigningKeys
@@ -37,6 +38,7 @@ class Resources:
         self.settings = settings
         self.database = Database(settings)
         self.password_hashing = PasswordHashing()
+        self.login_queue = LoginQueue()
         self.rate_limits = RateLimits(settings.redis_url)
         self.background = BackgroundWork()
         # So that a flood of requests for mail leaves the connections to others.

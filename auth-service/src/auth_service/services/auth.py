@@ -64,7 +64,6 @@ class AuthService:
             InvalidCredentialsError: unknown or unverified address, wrong password, or inactive account.
             PasswordHashingBusyError: too many passwords wait to be hashed.
         """
-        self._password_hashing.refuse_when_full()
         email = find_email_spelling(username)
         user = None if email is None else await self._users.find_by_email(email)
         # Commits: nothing; it gives the connection back, which others need while this password waits to be hashed.

@@ -70,15 +70,6 @@ class PasswordHashing:
         # By their cost. Until hashes with other parameters are met, today's are the only ones.
         self._decoys = {_cost(_decoy_hash()): _decoy_hash()}
 
-    def refuse_when_full(self) -> None:
-        """Say early that there is no place, before other work is done for a password that could not be hashed.
-
-        Raises:
-            PasswordHashingBusyError: the queue is full.
-        """
-        self._take_place()
-        self._places.release()
-
     async def hash(self, password: str) -> str:
         """Return the hash of a new password.
 
@@ -109,15 +100,12 @@ class PasswordHashing:
             self._decoys.setdefault(cost, _decoy_of(cost))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        self._take_place()
+        if not self._places.acquire(blocking=False):
+            raise PasswordHashingBusyError
         future = self._executor.submit(work)
         # The place is free when the thread is, not when a client that hung up stops waiting.
         future.add_done_callback(lambda _: self._places.release())
         return await asyncio.wrap_future(future)
-
-    def _take_place(self) -> None:
-        if not self._places.acquire(blocking=False):
-            raise PasswordHashingBusyError
 
     def close(self) -> None:
         """End the threads after what they are doing; drop what waits."""

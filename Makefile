@@ -111,7 +111,7 @@ help: ## List what make can do
 
 # The files below say how far the installation came: each is written last, so an interrupted one starts again.
 
-.venv/.installed: .venv/.created requirements.lock $(wildcard pyproject.toml $(addsuffix /pyproject.toml,$(PARTS)))
+.venv/.installed: .venv/.created Makefile requirements.lock $(wildcard pyproject.toml $(addsuffix /pyproject.toml,$(PARTS)))
 	@echo 'Installing the packages of requirements.lock into .venv ...'
 	@$(UV) pip sync --quiet --compile-bytecode --python $(VENV) --require-hashes requirements.lock
 	@$(UV) pip install --quiet --compile-bytecode --python $(VENV) --no-deps --no-build-isolation $(addprefix --editable ./,$(PARTS))

@@ -10,6 +10,7 @@ import httpx
 from fastapi import FastAPI
 
 from local_stack.ports import free_port
+from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
 
 EVENTS = "/internal/events"
@@ -18,7 +19,8 @@ EVENTS = "/internal/events"
 async def test_a_long_poll_is_answered_at_once_when_the_process_is_asked_to_end(
     app: FastAPI, database: EmptyableDatabase, service_token: Callable[..., Awaitable[str]]
 ) -> None:
-    headers = {"Authorization": f"Bearer {await service_token(app)}"}
+    async with running_client(app):
+        headers = {"Authorization": f"Bearer {await service_token(app)}"}
     port = free_port()
     environment = os.environ | {"ENVIRONMENT": "local", "AUTH_DATABASE_URL": database.url.get_secret_value()}
     command = [sys.executable, "-m", "auth_service", "serve", "--host", "127.0.0.1", "--port", str(port)]

@@ -106,16 +106,33 @@ class Storm:
 
 
 async def storm(client: httpx.AsyncClient, *, calm_p99: float) -> Storm:
-    # Each at another account, so that none of them is refused for its account's sake.
-    forms = [{"username": f"user{number}@example.com", "password": "a wrong one"} for number in range(LOGINS)]
-    logins = [asyncio.create_task(client.post("/api/v1/auth/login", data=form)) for form in forms]
+    logins = [asyncio.create_task(log_in(client.base_url, number)) for number in range(LOGINS)]
     five_seconds = asyncio.create_task(asyncio.wait(logins, timeout=5))
     p99 = await p99_of_others(client, during=five_seconds)
     done, waiting = await five_seconds
     for login in waiting:
         login.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
-    return Storm(Counter(login.result().status_code for login in done), p99, calm_p99)
+    return Storm(Counter(login.result() for login in done), p99, calm_p99)
+
+
+async def log_in(url: httpx.URL, number: int) -> int:
+    """Send a login by hand, since a client's own work for all of them would be taken for the server's."""
+    # Each at another account, so that none of them is refused for its account's sake.
+    form = f"username=user{number}%40example.com&password=a+wrong+one"
+    lines = [
+        "POST /api/v1/auth/login HTTP/1.1",
+        f"Host: {url.host}",
+        "Content-Type: application/x-www-form-urlencoded",
+        f"Content-Length: {len(form)}",
+    ]
+    reader, writer = await asyncio.open_connection(url.host, url.port)
+    try:
+        writer.write("\r\n".join([*lines, "", form]).encode())
+        return int((await reader.readline()).split()[1])
+    finally:
+        writer.close()
+        await writer.wait_closed()
 
 
 async def p99_of_others(client: httpx.AsyncClient, *, during: asyncio.Task[Any]) -> float:

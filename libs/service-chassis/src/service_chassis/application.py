@@ -71,6 +71,14 @@ def _cors(settings: ServiceSettings) -> list[Middleware]:
             "If-None-Match",
             "X-Request-ID",
         ],
-        "expose_headers": ["ETag", "Link", "Location", "Retry-After", "X-Request-ID"],
+        "expose_headers": [
+            "ETag",
+            "Link",
+            "Location",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "X-Request-ID",
+        ],
     }
     return [Middleware(CORSMiddleware, **options)]

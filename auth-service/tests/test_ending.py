@@ -22,7 +22,11 @@ async def test_a_long_poll_is_answered_at_once_when_the_process_is_asked_to_end(
     async with running_client(app):
         headers = {"Authorization": f"Bearer {await service_token(app)}"}
     port = free_port()
-    environment = os.environ | {"ENVIRONMENT": "local", "AUTH_DATABASE_URL": database.url.get_secret_value()}
+    environment = os.environ | {
+        "ENVIRONMENT": "local",
+        "AUTH_DATABASE_URL": database.url.get_secret_value(),
+        "METRICS_PORT": str(free_port()),
+    }
     command = [sys.executable, "-m", "auth_service", "serve", "--host", "127.0.0.1", "--port", str(port)]
     process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.DEVNULL)
     try:

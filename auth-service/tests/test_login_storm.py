@@ -44,6 +44,7 @@ def server(database: EmptyableDatabase) -> Iterator[Server]:
         "ENVIRONMENT": "local",
         "AUTH_DATABASE_URL": database.url.get_secret_value(),
         "LOGIN_LIMIT_PER_NETWORK": "1000 per minute",
+        "METRICS_PORT": str(free_port()),
     }
     command = [sys.executable, "-m", "auth_service", "serve", "--host", "127.0.0.1", "--port", str(port)]
     with subprocess.Popen(command, env=unmeasured | environment, stdout=subprocess.DEVNULL) as process:

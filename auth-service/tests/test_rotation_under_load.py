@@ -44,7 +44,14 @@ def urls(environment: dict[str, str]) -> Iterator[list[str]]:
     """Start two processes on one database, at the same moment."""
     ports = [free_port(), free_port()]
     serve = [sys.executable, "-m", "auth_service", "serve", "--host", "127.0.0.1", "--port"]
-    processes = [subprocess.Popen([*serve, str(port)], env=environment, stdout=subprocess.DEVNULL) for port in ports]
+    processes = [
+        subprocess.Popen(
+            [*serve, str(port)],
+            env=environment | {"METRICS_PORT": str(free_port())},
+            stdout=subprocess.DEVNULL,
+        )
+        for port in ports
+    ]
     yield [f"http://127.0.0.1:{port}" for port in ports]
     for process in processes:
         process.terminate()

@@ -1,3 +1,4 @@
+import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,6 +38,18 @@ def test_each_service_answers_on_its_own_port(pair: RunningPair, client: httpx.C
 def test_each_service_has_its_own_database(pair: RunningPair) -> None:
     assert pair.auth_database_url.endswith("/auth")
     assert pair.items_database_url.endswith("/items")
+
+
+def test_a_prometheus_finds_the_metrics_of_each_service(pair: RunningPair, client: httpx.Client) -> None:
+    targets = json.loads((pair.state_directory / "prometheus-targets.json").read_bytes())
+
+    assert [target["labels"] for target in targets] == [
+        {"job": "auth-service", "namespace": "local"},
+        {"job": "items-service", "namespace": "local"},
+    ]
+    for target in targets:
+        [address] = target["targets"]
+        assert f'service="{target["labels"]["job"]}"' in client.get(f"http://{address}/metrics").text
 
 
 def test_a_stopped_service_comes_back_on_the_same_address(pair: RunningPair, client: httpx.Client) -> None:

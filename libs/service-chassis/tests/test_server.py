@@ -3,12 +3,15 @@
 import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+import pytest
 
 from local_stack.ports import free_port
 from service_chassis.testing.servers import LOOPBACK
@@ -63,12 +66,16 @@ def create_app() -> FastAPI:
 
 
 @contextmanager
-def serving_process(port: int, *options: str) -> Iterator[subprocess.Popen[bytes]]:
+def serving_process(port: int, *options: str, metrics_port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
     package = Path("trial_service")
     package.mkdir()
     (package / "__main__.py").write_text(SERVICE, encoding="utf-8")
     (package / "main.py").write_text(APPLICATION, encoding="utf-8")
-    configuration = {"ENVIRONMENT": "local", "DATABASE_URL": "postgresql://localhost/trial"}
+    configuration = {
+        "ENVIRONMENT": "local",
+        "DATABASE_URL": "postgresql://localhost/trial",
+        "METRICS_PORT": str(metrics_port or free_port()),
+    }
     command = [sys.executable, "-m", package.name, "serve", "--host", LOOPBACK, "--port", str(port), *options]
     with subprocess.Popen(command, env=os.environ | configuration) as process:
         try:
@@ -103,9 +110,12 @@ def test_being_asked_to_end_is_no_failure() -> None:
         assert process.wait(timeout=5) == 0
 
 
-def test_a_request_that_is_under_way_is_finished_before_the_end() -> None:
-    port = free_port()
-    with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
+def test_a_request_that_is_under_way_is_finished_and_measured_before_the_end() -> None:
+    port, metrics_port = free_port(), free_port()
+    with (
+        serving_process(port, metrics_port=metrics_port) as process,
+        closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client,
+    ):
         assert eventually(lambda: answer_of(port) == '"before"')
         client.request("GET", "/slow")
         assert eventually(Path("slow-has-begun").exists)
@@ -113,6 +123,7 @@ def test_a_request_that_is_under_way_is_finished_before_the_end() -> None:
         process.send_signal(signal.SIGTERM)
 
         assert eventually(lambda: answer_of(port) == "")
+        assert "process_cpu_seconds_total" in answer_of(metrics_port, "/metrics")
         assert client.getresponse().read() == b'"finished"'
         assert process.wait(timeout=5) == 0
 
@@ -130,6 +141,18 @@ def test_a_request_that_waits_is_told_at_once_that_the_process_is_to_end() -> No
         assert client.getresponse().read() == b'"interrupted"'
 
 
+def test_a_metrics_port_that_is_taken_stops_the_start_with_one_sentence(capfd: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server((LOOPBACK, 0)) as taken:
+        metrics_port = taken.getsockname()[1]
+        with serving_process(free_port(), metrics_port=metrics_port) as process:
+            exit_code = process.wait(timeout=20)
+
+    assert exit_code == 1
+    assert (
+        capfd.readouterr().err == f"METRICS_PORT: port {metrics_port} can't be listened on: Address already in use.\n"
+    )
+
+
 def test_idle_connections_do_not_delay_the_end() -> None:
     port = free_port()
     with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
@@ -143,12 +166,13 @@ def test_idle_connections_do_not_delay_the_end() -> None:
 
 
 def test_a_change_of_the_source_shows_without_a_restart_by_hand() -> None:
-    port = free_port()
-    with serving_process(port, "--reload") as process:
+    port, metrics_port = free_port(), free_port()
+    with serving_process(port, "--reload", metrics_port=metrics_port) as process:
         assert eventually(lambda: answer_of(port) == '"before"')
 
         Path("trial_service/main.py").write_text(APPLICATION.replace("before", "after"), encoding="utf-8")
 
         assert eventually(lambda: answer_of(port) == '"after"')
+        assert "process_cpu_seconds_total" in answer_of(metrics_port, "/metrics")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=5) == 0

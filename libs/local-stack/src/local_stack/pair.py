@@ -9,6 +9,7 @@ from local_stack.child import Child, Command
 from local_stack.conversation import talk_as_a_client
 from local_stack.gateway import write_gateway_files
 from local_stack.guard import Guard
+from local_stack.metrics_targets import write_metrics_targets
 from local_stack.output import Output
 from local_stack.pair_settings import PairSettings
 from local_stack.polling import poll_until
@@ -39,6 +40,7 @@ class Pair:
         self._state = state
         self._output = output
         self._ports = {service.name: free_port() for service in SERVICES}
+        self._metrics_ports = {service.name: free_port() for service in SERVICES}
         self._guard = Guard()
         self._supervisor = Supervisor(output=output, guard=self._guard)
         self.postgres = PostgresServer(state.postgres_data, durable=settings.durable, guard=self._guard)
@@ -58,6 +60,10 @@ class Pair:
     def url(self, service: Service) -> str:
         """Return the address on which that service itself listens."""
         return f"http://{LOOPBACK}:{self._ports[service.name]}"
+
+    def metrics_url(self, service: Service) -> str:
+        """Return the address of that service's metrics."""
+        return f"http://{LOOPBACK}:{self._metrics_ports[service.name]}/metrics"
 
     def database_url(self, service: Service) -> str:
         """Return the address of that service's database."""
@@ -126,8 +132,13 @@ class Pair:
                     # Everybody on this machine is one network, tests and load tests included.
                     "LOGIN_LIMIT_PER_NETWORK": "100000 per minute",
                 },
-                own=self._feed_settings() if service is ITEMS else {},
+                own=self._own_settings(service),
             )
+
+    def _own_settings(self, service: Service) -> dict[str, str]:
+        # Two services on one machine can't share a port.
+        own = {f"{service.prefix}METRICS_PORT": str(self._metrics_ports[service.name])}
+        return own | self._feed_settings() if service is ITEMS else own
 
     def _feed_settings(self) -> dict[str, str]:
         return {
@@ -158,6 +169,7 @@ class Pair:
         await run_step(self._supervisor, self._command(service, "migrate"), log_directory=self._state.path)
 
     async def _start_processes(self) -> None:
+        write_metrics_targets(self._state.path, ports=self._metrics_ports)
         arguments = write_gateway_files(
             self._state.path,
             port=self.settings.port,

@@ -18,12 +18,15 @@ from local_stack.state import StateDirectory
 class RunningPair:
     """A pair that runs in a thread of its own."""
 
-    def __init__(self, pair: Pair, *, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, pair: Pair, *, state_directory: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._pair = pair
         self._loop = loop
         self.base_url = pair.base_url
+        self.state_directory = state_directory
         self.auth_url = pair.url(AUTH)
         self.items_url = pair.url(ITEMS)
+        self.auth_metrics_url = pair.metrics_url(AUTH)
+        self.items_metrics_url = pair.metrics_url(ITEMS)
         self.auth_database_url = pair.database_url(AUTH)
         self.items_database_url = pair.database_url(ITEMS)
         self.superuser_email = pair.settings.superuser_email
@@ -67,7 +70,7 @@ def running_pair(settings: PairSettings, *, state_directory: Path) -> Iterator[R
         pair = Pair(settings, state=state, output=output)
         try:
             asyncio.run_coroutine_threadsafe(pair.start(), loop).result()
-            yield RunningPair(pair, loop=loop)
+            yield RunningPair(pair, state_directory=state.path, loop=loop)
         finally:
             asyncio.run_coroutine_threadsafe(pair.stop(), loop).result()
             output.close()

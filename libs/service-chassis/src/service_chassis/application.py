@@ -1,7 +1,7 @@
 """Assembles what every service's application has, in the order in which a request meets it."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
@@ -10,11 +10,14 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from service_chassis.event_loop_lag import measured_event_loop
 from service_chassis.hang_up import HangUpMiddleware
 from service_chassis.input_guard import InputGuardMiddleware
+from service_chassis.metrics import tell_build
 from service_chassis.openapi_document import complete_openapi
 from service_chassis.problem_details import UnhandledErrorMiddleware, install_problem_details
 from service_chassis.request_context import RequestContextMiddleware
+from service_chassis.request_metrics import RequestMetricsMiddleware
 from service_chassis.security_headers import SecurityHeadersMiddleware
 from service_chassis.settings import ServiceSettings
 
@@ -36,10 +39,11 @@ def new_application(
         redoc_url=None,
         redirect_slashes=False,
         generate_unique_id_function=_operation_id,
-        lifespan=lifespan,
+        lifespan=_measured(lifespan),
         middleware=[
             Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, settings.trusted_proxies))),
             Middleware(RequestContextMiddleware),
+            Middleware(RequestMetricsMiddleware),
             Middleware(HangUpMiddleware),
             Middleware(SecurityHeadersMiddleware),
             *_cors(settings),
@@ -49,7 +53,18 @@ def new_application(
     )
     install_problem_details(app)
     complete_openapi(app, settings)
+    tell_build(settings)
     return app
+
+
+def _measured(lifespan: Lifespan) -> Lifespan:
+    @asynccontextmanager
+    async def measured(app: FastAPI) -> AsyncIterator[None]:
+        with measured_event_loop():
+            async with lifespan(app):
+                yield
+
+    return measured
 
 
 def _operation_id(route: APIRoute) -> str:

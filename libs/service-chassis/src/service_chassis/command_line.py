@@ -49,9 +49,14 @@ def _serve_command(package_directory: Path, settings_class: type[ServiceSettings
         """Answer requests until a signal ends it."""
         from service_chassis.server import serve
 
-        load_settings(settings_class)
-        directories = [package_directory, CHASSIS_SOURCE] if reload else None
-        serve(f"{package_directory.name}.main:create_app", host=host, port=port, reload_directories=directories)
+        settings = load_settings(settings_class)
+        serve(
+            f"{package_directory.name}.main:create_app",
+            host=host,
+            port=port,
+            metrics_port=settings.metrics_port,
+            reload_directories=[package_directory, CHASSIS_SOURCE] if reload else None,
+        )
 
     return serve_command
 

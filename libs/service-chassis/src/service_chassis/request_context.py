@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 REQUEST_ID_HEADER = b"x-request-id"
 _WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 _UNLOGGED_PREFIX = "/health/"
-_CLIENT_CLOSED_REQUEST = 499
+CLIENT_CLOSED_REQUEST = 499
 
 access_logger = structlog.stdlib.get_logger("access")
 
@@ -36,7 +36,7 @@ class RequestContextMiddleware:
         request_id = _request_id(scope)
         trace_id = _trace_id()
         scope.setdefault("state", {}).update(request_id=request_id, trace_id=trace_id)
-        status = _CLIENT_CLOSED_REQUEST
+        status = CLIENT_CLOSED_REQUEST
         started_at = time.perf_counter()
 
         async def send_with_request_id(message: "Message") -> None:

@@ -1,9 +1,9 @@
 """Serves an application with uvicorn, with the limits that the rest of the system counts on."""
 
-import contextlib
 import signal
 import socket
 import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from typing_extensions import override
 from uvicorn.supervisors import ChangeReload
 
 from service_chassis.ending import tell_that_the_end_has_begun
+from service_chassis.metrics import Exposition
+from service_chassis.metrics_server import serving_metrics
 
 SERVER_OPTIONS: dict[str, Any] = {
     "loop": "auto",
@@ -30,7 +32,24 @@ SERVER_OPTIONS: dict[str, Any] = {
 
 
 class Server(uvicorn.Server):
-    """Tells the application that the end has begun before it waits for the requests under way."""
+    """Tells the application that the end has begun before it waits for the requests under way.
+
+    With a port for them given, the process's metrics are served for as long as it runs, the wait included.
+    """
+
+    def __init__(self, config: uvicorn.Config, *, metrics_port: int | None = None) -> None:
+        super().__init__(config)
+        self._metrics_port = metrics_port
+
+    @override
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        with self._metrics():
+            super().run(sockets)
+
+    def _metrics(self) -> AbstractContextManager[object]:
+        if self._metrics_port is None:
+            return nullcontext()
+        return serving_metrics(Exposition(), host=self.config.host, port=self._metrics_port)
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -38,7 +57,9 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def serve(application: str, *, host: str, port: int, reload_directories: list[Path] | None = None) -> None:
+def serve(
+    application: str, *, host: str, port: int, metrics_port: int, reload_directories: list[Path] | None = None
+) -> None:
     """Run until a signal ends it; with directories given, restart when a file in one of them changes."""
     # When everything is shut down, uvicorn raises the signal again: having been asked to end is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
@@ -51,8 +72,8 @@ def serve(application: str, *, host: str, port: int, reload_directories: list[Pa
         reload_dirs=[str(directory) for directory in reload_directories or []],
         **SERVER_OPTIONS,
     )
-    server = Server(config)
-    with contextlib.suppress(KeyboardInterrupt):
+    server = Server(config, metrics_port=metrics_port)
+    with suppress(KeyboardInterrupt):
         if config.should_reload:
             ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
         else:

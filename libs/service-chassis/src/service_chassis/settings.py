@@ -105,6 +105,8 @@ class ServiceSettings(BaseSettings):
     environment: Literal["local", "staging", "production"] = "production"
     project_name: str
     version: str = version("service-chassis")
+    revision: str = "unknown"
+    """Which commit this was built from; an image knows it."""
     api_v1_str: str = Field("/api/v1", pattern=r"^(/[a-z0-9_-]+)+$")
     cors_origins: Annotated[tuple[Origin, ...], NoDecode, CommaSeparated] = ()
     database_url: Annotated[SecretStr, AfterValidator(_asyncpg_url)]
@@ -118,6 +120,10 @@ class ServiceSettings(BaseSettings):
     token_audience: str = Field("tandem", min_length=1)
     trusted_proxies: Annotated[tuple[Network, ...], NoDecode, CommaSeparated] = ()
     """Whose `X-Forwarded-For` tells where a request comes from; everybody else's is ignored."""
+    metrics_port: int = Field(9000, ge=1, le=65535)
+    """Where Prometheus finds the metrics; no proxy routes it."""
+    web_concurrency: int = Field(1, ge=1, le=64)
+    """How many processes answer on the port."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
 

@@ -139,7 +139,7 @@ async def test_a_replica_that_starts_without_its_database_serves_as_soon_as_it_i
     assert after.status_code == 200
 
 
-async def test_a_request_that_finds_every_connection_taken_is_a_503_in_time(
+async def test_a_change_that_finds_every_connection_taken_is_a_503_in_time_and_reads_go_on(
     new_settings: NewSettings, other_session: asyncpg.Connection, issuer: TokenIssuer, owner_id: UUID
 ) -> None:
     async with running_client(create_app(new_settings(database_pool_size=1))) as client:
@@ -151,14 +151,15 @@ async def test_a_request_that_finds_every_connection_taken_is_a_503_in_time(
             await wait_until_a_request_waits_for_a_lock(other_session)
 
             responses = await asyncio.gather(
-                *(answer_in_time(client, client.build_request("GET", ITEMS)) for _ in range(5)), holder
+                *(answer_in_time(client, client.build_request("POST", ITEMS, json=ITEM)) for _ in range(5)), holder
             )
+            read = await client.get(location)
 
         after = await client.get(location)
 
     for response in responses:
         assert_unavailable(response)
-    assert after.status_code == 200
+    assert (read.status_code, after.status_code) == (200, 200)
 
 
 async def test_a_client_that_hangs_up_frees_its_connection_for_the_next(
@@ -176,5 +177,5 @@ async def test_a_client_that_hangs_up_frees_its_connection_for_the_next(
                 impatient.cancel()
 
                 # The statement would hold the one connection for longer than a request waits for it.
-                assert (await client.get(ITEMS)).status_code == 200
+                assert (await client.post(ITEMS, json=ITEM)).status_code == 201
             assert (await client.get(location)).status_code == 200

@@ -57,6 +57,10 @@ class KeysOf:
     def __init__(self, issuer: TokenIssuer) -> None:
         self._issuer = issuer
 
+    @property
+    def known_keys(self) -> dict[str, VerificationKey]:
+        return {}
+
     async def keys_for(self, key_id: str) -> dict[str, VerificationKey]:
         assert key_id
         return parse_key_set(self._issuer.key_set())

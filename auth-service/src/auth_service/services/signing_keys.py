@@ -93,6 +93,11 @@ class SigningKeys:
         """Return the published JSON Web Key Set."""
         return (await self._keys()).key_set
 
+    @property
+    def known_keys(self) -> Mapping[str, VerificationKey]:
+        """The verification keys of the last reading, by id."""
+        return self._known.verification_keys if self._known is not None else {}
+
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
         """Return the verification keys; an unknown id is looked for in the database first.
 

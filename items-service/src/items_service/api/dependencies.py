@@ -9,6 +9,7 @@ from items_service.core.config import Settings
 from items_service.core.database import SCHEMA_REVISION
 from items_service.repositories.deleted_owners import DeletedOwnerRepository
 from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
+from items_service.repositories.item_reads import ItemReadRepository
 from items_service.repositories.items import ItemRepository
 from items_service.services.deleted_owners import Sweeper
 from items_service.services.denylist import Denylist
@@ -25,6 +26,7 @@ from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.health import Readiness
 from service_chassis.pagination import CursorSigner
+from service_chassis.read_pool import ReadPool
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -35,6 +37,8 @@ class Resources:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings)
+        self.read_pool = ReadPool(settings)
+        self.item_reads = ItemReadRepository(self.read_pool)
         self.cursors = CursorSigner(settings.secret_key)
         self.verification_keys = RemoteKeys(settings.key_set_url, store=KeptKeySet(self.database))
         self.denylist = Denylist(self.database, forget_key=self.verification_keys.forget)
@@ -68,6 +72,7 @@ class Resources:
         await self.sweeper.close()
         await self.denylist.close()
         await self.verification_keys.close()
+        await self.read_pool.close()
         await self.database.close()
 
 

@@ -35,7 +35,12 @@ async def get_versions_known(
     ] = None,
 ) -> Container[int]:
     """Return the versions that the client holds already."""
-    return frozenset() if if_none_match is None else _versions(_ANY_TAG, if_none_match)
+    return frozenset() if if_none_match is None else versions_known(if_none_match)
+
+
+def versions_known(if_none_match: str) -> Container[int]:
+    """Return the versions that the header names; weak tags count, as the standard says."""
+    return _versions(_ANY_TAG, if_none_match)
 
 
 VersionsToChange = Annotated[Container[int], Depends(get_versions_to_change)]

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, delete, literal, select, tuple_
+from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, Text, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -39,17 +39,9 @@ class ItemRepository:
         self, position: Position | None, *, owner_id: UUID, sort: str, words: str | None, limit: int
     ) -> Sequence[Item]:
         """Return one owner's items in an order, from after a position on; a minus sign turns the order around."""
-        column: ColumnElement[Any] = getattr(Item, sort.removeprefix("-"))
-        descending = sort.startswith("-")
-        statement = select(Item).where(Item.owner_id == owner_id).limit(limit)
-        statement = statement.order_by(*((column.desc(), Item.id.desc()) if descending else (column, Item.id)))
-        if position is not None:
-            place = tuple_(column, Item.id)
-            after = tuple_(_hidden(position[0], column.type), _hidden(position[1], Item.id.type))
-            statement = statement.where(place < after if descending else place > after)
-        if words is not None:
-            statement = statement.where(SEARCHED_TEXT.bool_op("@@")(prefix_query(words)))
-        return (await self._session.scalars(statement)).all()
+        statement = page_statement(sort, is_first=position is None, is_searched=words is not None)
+        values = page_values(position, owner_id=owner_id, words=words, limit=limit)
+        return (await self._session.scalars(statement, values)).all()
 
     async def change(self, item: Item, changes: dict[str, str]) -> None:
         """Store new values of some columns as the next version."""
@@ -69,13 +61,40 @@ class ItemRepository:
         return len((await self._session.scalars(delete(Item).where(Item.id.in_(some)).returning(Item.id))).all())
 
 
-def _hidden(value: object, value_type: TypeEngine[Any]) -> ScalarSelect[Any]:
+def page_statement(sort: str, *, is_first: bool, is_searched: bool) -> Select[Item]:
+    """Select a page of one owner's items; its parameters are `page_values`."""
+    column: ColumnElement[Any] = getattr(Item, sort.removeprefix("-"))
+    descending = sort.startswith("-")
+    statement = select(Item).where(Item.owner_id == bindparam("owner_id")).limit(bindparam("limit", type_=Integer))
+    statement = statement.order_by(*((column.desc(), Item.id.desc()) if descending else (column, Item.id)))
+    if not is_first:
+        place = tuple_(column, Item.id)
+        after = tuple_(_hidden("after_value", column.type), _hidden("after_id", Item.id.type))
+        statement = statement.where(place < after if descending else place > after)
+    if is_searched:
+        statement = statement.where(SEARCHED_TEXT.bool_op("@@")(prefix_query(bindparam("words", type_=Text))))
+    return statement
+
+
+def page_values(position: Position | None, *, owner_id: UUID, words: str | None, limit: int) -> dict[str, Any]:
+    """Return what `page_statement` asks for."""
+    after_value, after_id = position or (None, None)
+    return {
+        "owner_id": owner_id,
+        "after_value": after_value,
+        "after_id": after_id,
+        "words": words,
+        "limit": limit,
+    }
+
+
+def _hidden(name: str, value_type: TypeEngine[Any]) -> ScalarSelect[Any]:
     """Keep a value from the planner, so that one plan is right for all of them: the index in its order.
 
     It knows how old everybody's items are together. Of an owner whose items are all old it would expect hardly any
     further on, and read and sort thousands for a page.
     """
-    return select(literal(value, value_type)).scalar_subquery()
+    return select(bindparam(name, type_=value_type)).scalar_subquery()
 
 
 def _one(item_id: UUID, owner_id: UUID | None) -> Select[Item]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Container, Sequence
 from datetime import datetime
+from typing import Protocol
 from uuid import UUID
 
 from items_service.errors import ForeignOwnerError, ItemNotFoundError, StaleItemError
@@ -14,8 +15,64 @@ from service_chassis.errors import InvalidTokenError
 from service_chassis.pagination import CursorSigner, Page, cut_page
 
 
-class ItemService:
-    """The caller's items; everybody else's look as if they did not exist, except to superusers."""
+class ItemRows(Protocol):
+    """Where items are read from."""
+
+    async def find(self, item_id: UUID, *, owner_id: UUID | None) -> Item | None:
+        """Find an item; `owner_id=None` means everybody's."""
+
+    async def list_after(
+        self, position: Position | None, *, owner_id: UUID, sort: str, words: str | None, limit: int
+    ) -> Sequence[Item]:
+        """Return one owner's items in an order, from after a position on."""
+
+
+class ItemReader:
+    """The caller's items for reading; everybody else's look as if they did not exist, except to superusers."""
+
+    def __init__(self, *, rows: ItemRows, cursors: CursorSigner, caller: AccessToken) -> None:
+        self._rows = rows
+        self._cursors = cursors
+        self._caller = caller
+        self._reachable_owner_id = None if caller.is_superuser else caller.subject
+
+    async def get(self, item_id: UUID) -> Item:
+        """Return an item.
+
+        Raises:
+            ItemNotFoundError: there is none with this id, or it is somebody else's.
+        """
+        item = await self._rows.find(item_id, owner_id=self._reachable_owner_id)
+        if item is None:
+            raise ItemNotFoundError
+        return item
+
+    async def list_page(self, query: ItemQuery) -> Page[Item]:
+        """Return the items after the query's cursor.
+
+        Raises:
+            ForeignOwnerError: the list is somebody else's, and the caller no superuser.
+            InvalidCursorError: the cursor was not handed out for this list.
+        """
+        owner_id = query.owner_id or self._caller.subject
+        if owner_id != self._caller.subject and not self._caller.is_superuser:
+            raise ForeignOwnerError
+        list_name = f"items of {owner_id} by {query.sort} with {query.q}"
+        after = None
+        if query.cursor is not None:
+            after = _position(self._cursors.verify(query.cursor, list_name=list_name), sort=query.sort)
+        found = await self._rows.list_after(
+            after, owner_id=owner_id, sort=query.sort, words=query.q, limit=query.limit + 1
+        )
+        return cut_page(
+            found,
+            limit=query.limit,
+            cursor_after=lambda item: self._cursors.sign(_position_values(item, sort=query.sort), list_name=list_name),
+        )
+
+
+class ItemService(ItemReader):
+    """The caller's items for reading and changing."""
 
     def __init__(
         self,
@@ -25,11 +82,9 @@ class ItemService:
         cursors: CursorSigner,
         caller: AccessToken,
     ) -> None:
+        super().__init__(rows=items, cursors=cursors, caller=caller)
         self._items = items
         self._deleted_owners = deleted_owners
-        self._cursors = cursors
-        self._caller = caller
-        self._reachable_owner_id = None if caller.is_superuser else caller.subject
 
     async def create(self, new_item: ItemCreate) -> Item:
         """Create an item that belongs to the caller.
@@ -51,40 +106,6 @@ class ItemService:
         items = [Item(owner_id=self._caller.subject, **new_item.model_dump()) for new_item in new_items]
         await self._items.add(items)
         return items
-
-    async def get(self, item_id: UUID) -> Item:
-        """Return an item.
-
-        Raises:
-            ItemNotFoundError: there is none with this id, or it is somebody else's.
-        """
-        item = await self._items.find(item_id, owner_id=self._reachable_owner_id)
-        if item is None:
-            raise ItemNotFoundError
-        return item
-
-    async def list_page(self, query: ItemQuery) -> Page[Item]:
-        """Return the items after the query's cursor.
-
-        Raises:
-            ForeignOwnerError: the list is somebody else's, and the caller no superuser.
-            InvalidCursorError: the cursor was not handed out for this list.
-        """
-        owner_id = query.owner_id or self._caller.subject
-        if owner_id != self._caller.subject and not self._caller.is_superuser:
-            raise ForeignOwnerError
-        list_name = f"items of {owner_id} by {query.sort} with {query.q}"
-        after = None
-        if query.cursor is not None:
-            after = _position(self._cursors.verify(query.cursor, list_name=list_name), sort=query.sort)
-        found = await self._items.list_after(
-            after, owner_id=owner_id, sort=query.sort, words=query.q, limit=query.limit + 1
-        )
-        return cut_page(
-            found,
-            limit=query.limit,
-            cursor_after=lambda item: self._cursors.sign(_position_values(item, sort=query.sort), list_name=list_name),
-        )
 
     async def update(self, item_id: UUID, changes: ItemUpdate, *, versions: Container[int]) -> Item:
         """Change what was sent and leave the rest as it is, if the item is at one of the versions.

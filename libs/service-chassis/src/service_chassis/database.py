@@ -44,15 +44,7 @@ class Database:
             pool_timeout=POOL_WAIT_SECONDS,
             pool_use_lifo=True,
             hide_parameters=True,
-            connect_args={
-                "timeout": CONNECT_SECONDS,
-                "command_timeout": COMMAND_SECONDS,
-                "server_settings": {
-                    "application_name": settings.project_name,
-                    "statement_timeout": str(STATEMENT_MILLISECONDS),
-                    "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_MILLISECONDS),
-                },
-            },
+            connect_args=connection_options(settings),
         )
         event.listen(self.engine.sync_engine, "checkout", _replace_closed_connection)
         event.listen(self.engine.sync_engine, "handle_error", _abandon_hung_connection)
@@ -86,12 +78,29 @@ class Database:
         await self.engine.dispose()
 
 
+def connection_options(settings: "ServiceSettings") -> dict[str, Any]:
+    """Return the limits that every connection of a service has."""
+    return {
+        "timeout": CONNECT_SECONDS,
+        "command_timeout": COMMAND_SECONDS,
+        "server_settings": {
+            "application_name": settings.project_name,
+            "statement_timeout": str(STATEMENT_MILLISECONDS),
+            "idle_in_transaction_session_timeout": str(IDLE_TRANSACTION_MILLISECONDS),
+        },
+    }
+
+
 def is_unavailable(error: Exception) -> bool:
     """Say whether a failure means that the database is away, rather than that a statement was wrong."""
     if isinstance(error, DBAPIError):
-        sqlstate = getattr(error.orig, "sqlstate", None) or ""
-        return error.connection_invalidated or sqlstate.startswith(_UNAVAILABLE_SQLSTATES)
-    return isinstance(error, (PoolTimeoutError, OSError))
+        return error.connection_invalidated or _means_unavailable(error.orig)
+    return isinstance(error, (PoolTimeoutError, OSError)) or _means_unavailable(error)
+
+
+def _means_unavailable(driver_error: BaseException | None) -> bool:
+    sqlstate = getattr(driver_error, "sqlstate", None) or ""
+    return sqlstate.startswith(_UNAVAILABLE_SQLSTATES)
 
 
 def _replace_closed_connection(connection: "DBAPIConnection", _entry: "ConnectionPoolEntry", _proxy: object) -> None:

@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlencode
@@ -57,9 +57,16 @@ def cut_page(found: Sequence[Row], *, limit: int, cursor_after: Callable[[Row], 
 
 def link_next_page(page: Page[Row], *, request: Request, response: Response) -> None:
     """Name the next page in the answer's header as well, for clients that walk any list in the same way."""
-    if page.next_cursor is not None:
-        parameters = urlencode(dict(request.query_params) | {"cursor": page.next_cursor})
-        response.headers["Link"] = f'<{request.scope["path"]}?{parameters}>; rel="next"'
+    link = next_page_link(page, path=request.scope["path"], parameters=dict(request.query_params))
+    if link is not None:
+        response.headers["Link"] = link
+
+
+def next_page_link(page: Page[Row], *, path: str, parameters: Mapping[str, str]) -> str | None:
+    """Return the header's value; None on the last page."""
+    if page.next_cursor is None:
+        return None
+    return f'<{path}?{urlencode({**parameters, "cursor": page.next_cursor})}>; rel="next"'
 
 
 class CursorSigner:

@@ -84,6 +84,13 @@ def problem_response(
     return Response(problem.model_dump_json(exclude_none=True), status, headers, PROBLEM_JSON)
 
 
+def service_error_response(request: Request, error: ServiceError) -> Response:
+    """Build the answer for an expected failure."""
+    return problem_response(
+        request, status=error.status_code, code=error.code, detail=error.detail, headers=error.answer_headers
+    )
+
+
 def documented_problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """Describe for OpenAPI which failures an endpoint answers, grouped by status."""
     by_status: dict[int | str, dict[str, Any]] = {}
@@ -94,10 +101,7 @@ def documented_problems(*errors: type[ServiceError]) -> dict[int | str, dict[str
 
 
 async def _answer_service_error(request: Request, error: Exception) -> Response:
-    error = cast("ServiceError", error)
-    return problem_response(
-        request, status=error.status_code, code=error.code, detail=error.detail, headers=error.answer_headers
-    )
+    return service_error_response(request, cast("ServiceError", error))
 
 
 async def _answer_http_exception(request: Request, error: Exception) -> Response:

@@ -24,6 +24,10 @@ class KeysOf:
         self._keys = parse_key_set(issuer.key_set())
         self.asked_for: list[str] = []
 
+    @property
+    def known_keys(self) -> Mapping[str, VerificationKey]:
+        return self._keys
+
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
         self.asked_for.append(key_id)
         return self._keys
@@ -31,6 +35,10 @@ class KeysOf:
 
 class NoKeys:
     """A source that has not received any keys yet."""
+
+    @property
+    def known_keys(self) -> Mapping[str, VerificationKey]:
+        return {}
 
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
         assert key_id

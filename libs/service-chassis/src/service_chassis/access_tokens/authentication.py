@@ -23,12 +23,19 @@ TokenType_contra = TypeVar("TokenType_contra", contravariant=True)
 class KeySource(Protocol):
     """Where verification keys come from: another service's key set, or the own database."""
 
+    @property
+    def known_keys(self) -> Mapping[str, VerificationKey]:
+        """The keys known now, by id; empty before the first are there."""
+
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
         """Return the keys known now; a source may look for an unknown id first."""
 
 
 class Verifier(Protocol[TokenType_co]):
     """What judges one kind of token."""
+
+    def recall(self, token: str, keys: Mapping[str, VerificationKey]) -> TokenType_co | None:
+        """Return what a token says that was verified before and is still valid; None when that has to be found out."""
 
     def verify(self, token: str, keys: Mapping[str, VerificationKey]) -> TokenType_co:
         """Return what a valid token says."""
@@ -51,6 +58,17 @@ class TokenAuthenticator(Generic[TokenType]):
         self._keys = keys
         self._denylist = denylist
 
+    def recall(self, token: str) -> TokenType | None:
+        """Return at once what a token says that was good before and still is; None says nothing about a token.
+
+        Raises:
+            InvalidTokenError: it has expired since, or is denied.
+        """
+        recalled = self._verifier.recall(token, self._keys.known_keys)
+        if recalled is not None:
+            self._refuse_denied(recalled)
+        return recalled
+
     async def authenticate(self, token: str) -> TokenType:
         """Return what a valid token says.
 
@@ -59,9 +77,12 @@ class TokenAuthenticator(Generic[TokenType]):
             VerificationKeysUnavailableError: there is no key to judge it with.
         """
         verified = self._verifier.verify(token, await self._keys.keys_for(unverified_key_id(token)))
-        if self._denylist is not None and self._denylist.denies(verified):
-            raise InvalidTokenError
+        self._refuse_denied(verified)
         return verified
+
+    def _refuse_denied(self, token: TokenType) -> None:
+        if self._denylist is not None and self._denylist.denies(token):
+            raise InvalidTokenError
 
 
 class BearerToken(OAuth2PasswordBearer):

@@ -57,6 +57,7 @@ class RemoteKeys:
         headers = {"Accept-Encoding": "identity"}
         self._client = httpx.AsyncClient(headers=headers, timeout=fetch_timeout_seconds, follow_redirects=False)
         self._keys: Mapping[str, VerificationKey] = {}
+        self._received: tuple[bytes, Mapping[str, VerificationKey]] = (b"", {})
         # Ids are never used again, and keys are rarely dropped.
         self._forgotten: set[str] = set()
         self._issuer_is_behind = False
@@ -77,6 +78,11 @@ class RemoteKeys:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._client.aclose()
+
+    @property
+    def known_keys(self) -> Mapping[str, VerificationKey]:
+        """The keys known now, by id."""
+        return self._keys
 
     async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
         """Return the known keys, having looked once for an unknown one.
@@ -134,13 +140,19 @@ class RemoteKeys:
         try:
             async with asyncio.timeout(self._fetch_timeout_seconds):
                 document = await self._download()
-            self._adopt(parse_key_set(document))
+            self._adopt(self._parse(document))
             await self._keep(without_keys(document, self._forgotten))
         except (httpx.HTTPError, ValueError, TimeoutError) as error:
             # A bad set never replaces a good one.
             logger.warning("verification keys not refreshed", url=self._url, reason=str(error) or type(error).__name__)
         finally:
             self._last_fetch_at = time.monotonic()
+
+    def _parse(self, document: bytes) -> Mapping[str, VerificationKey]:
+        # What is remembered of verified tokens hangs on the very keys.
+        if document != self._received[0]:
+            self._received = document, parse_key_set(document)
+        return self._received[1]
 
     def _adopt(self, keys: Mapping[str, VerificationKey]) -> None:
         self._issuer_is_behind = not self._forgotten.isdisjoint(keys)

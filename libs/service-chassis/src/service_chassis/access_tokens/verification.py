@@ -2,11 +2,12 @@
 
 import re
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from functools import lru_cache
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from pydantic import ValidationError
+from typing_extensions import override
 
 from service_chassis.access_tokens.claims import (
     MAXIMUM_ACCESS_TOKEN_LIFETIME,
@@ -27,30 +28,66 @@ CLOCK_SKEW_SECONDS = 5
 REMEMBERED_TOKENS = 5_000
 
 ClaimsType = TypeVar("ClaimsType", bound=CommonClaims)
+TokenType = TypeVar("TokenType")
 
 _COMPACT_FORM = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)")
 
 
-class _Verifier(Generic[ClaimsType]):
+class _Remembered(NamedTuple, Generic[ClaimsType, TokenType]):
+    """What was verified, and with which key."""
+
+    claims: ClaimsType
+    verified: TokenType
+    key: VerificationKey
+
+
+class _Verifier(ABC, Generic[ClaimsType, TokenType]):
     def __init__(self, claims_type: type[ClaimsType], *, issuer: str, audience: str) -> None:
+        self._claims_type = claims_type
         self._issuer = issuer
         self._audience = audience
+        self._remembered: dict[str, _Remembered[ClaimsType, TokenType]] = {}
 
-        # The whole text and the key itself are what is remembered: another spelling is judged anew, and a key that is
-        # no longer published is never asked for.
-        @lru_cache(REMEMBERED_TOKENS)
-        def signed_claims(token: str, key: VerificationKey) -> ClaimsType:
-            return _parse_claims(_signed_payload(token, key), claims_type)
+    def recall(self, token: str, keys: Mapping[str, VerificationKey], *, now: float | None = None) -> TokenType | None:
+        """Return what a token says whose signature was right before, with a key that is still the same.
 
-        self._signed_claims = signed_claims
+        The whole text is what is remembered, so that another spelling is judged anew.
 
-    def _verified_claims(self, token: str, keys: Mapping[str, VerificationKey], *, now: float | None) -> ClaimsType:
+        Raises:
+            InvalidTokenError: it has expired since.
+        """
+        remembered = self._remembered.get(token)
+        if remembered is None or keys.get(remembered.key.key_id) is not remembered.key:
+            return None
+        self._check(remembered.claims, time.time() if now is None else now)
+        return remembered.verified
+
+    def verify(self, token: str, keys: Mapping[str, VerificationKey], *, now: float | None = None) -> TokenType:
+        """Return what a valid token says; `now` is in seconds since the epoch, the present by default.
+
+        Raises:
+            InvalidTokenError: for every token that is not exactly what auth-service issues to this kind of caller.
+        """
+        recalled = self.recall(token, keys, now=now)
+        if recalled is not None:
+            return recalled
         key = keys.get(unverified_key_id(token))
         if key is None:
             raise InvalidTokenError
-        claims = self._signed_claims(token, key)
+        claims = _parse_claims(_signed_payload(token, key), self._claims_type)
         self._check(claims, time.time() if now is None else now)
-        return claims
+        verified = self._verified(claims)
+        self._remember(token, _Remembered(claims, verified, key))
+        return verified
+
+    @abstractmethod
+    def _verified(self, claims: ClaimsType) -> TokenType:
+        """Return the claims in the types that the services work with."""
+
+    def _remember(self, token: str, remembered: _Remembered[ClaimsType, TokenType]) -> None:
+        if len(self._remembered) >= REMEMBERED_TOKENS:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered[token] = remembered
 
     def _check(self, claims: CommonClaims, now: float) -> None:
         lifetime_seconds = claims.exp - claims.iat
@@ -65,34 +102,26 @@ class _Verifier(Generic[ClaimsType]):
             raise InvalidTokenError
 
 
-class TokenVerifier(_Verifier[TokenClaims]):
+class TokenVerifier(_Verifier[TokenClaims, AccessToken]):
     """Accepts the access tokens that one issuer gives to users, for one audience."""
 
     def __init__(self, *, issuer: str, audience: str) -> None:
         super().__init__(TokenClaims, issuer=issuer, audience=audience)
 
-    def verify(self, token: str, keys: Mapping[str, VerificationKey], *, now: float | None = None) -> AccessToken:
-        """Return what a valid token says; `now` is in seconds since the epoch, the present by default.
-
-        Raises:
-            InvalidTokenError: for every token that is not exactly what auth-service issues to users.
-        """
-        return self._verified_claims(token, keys, now=now).to_access_token()
+    @override
+    def _verified(self, claims: TokenClaims) -> AccessToken:
+        return claims.to_access_token()
 
 
-class ServiceTokenVerifier(_Verifier[ServiceTokenClaims]):
+class ServiceTokenVerifier(_Verifier[ServiceTokenClaims, ServiceToken]):
     """Accepts the access tokens that one issuer gives to machine clients, for an audience that no user's token has."""
 
     def __init__(self, *, issuer: str, audience: str) -> None:
         super().__init__(ServiceTokenClaims, issuer=issuer, audience=audience)
 
-    def verify(self, token: str, keys: Mapping[str, VerificationKey], *, now: float | None = None) -> ServiceToken:
-        """Return what a valid token says; `now` is in seconds since the epoch, the present by default.
-
-        Raises:
-            InvalidTokenError: for every token that is not exactly what auth-service issues to machine clients.
-        """
-        return self._verified_claims(token, keys, now=now).to_service_token()
+    @override
+    def _verified(self, claims: ServiceTokenClaims) -> ServiceToken:
+        return claims.to_service_token()
 
 
 def unverified_key_id(token: str) -> str:

@@ -1,0 +1,92 @@
+"""The reads of which there are most, answered before the router; each says what its endpoint says."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from pydantic import BaseModel, ValidationError
+
+from items_service import models
+from items_service.api.dependencies import Resources
+from items_service.api.etags import etag, versions_known
+from items_service.schemas.items import Item, ItemPage, ItemQuery
+from items_service.services.items import ItemReader
+from service_chassis.hot_reads import HotAnswer, HotRead, HotRequest
+from service_chassis.pagination import next_page_link
+
+_NOT_MODIFIED = 304
+
+
+class HotItemReads:
+    """Reads of items, over what lives as long as the process."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    def at(self, prefix: str) -> list[HotRead]:
+        """Return the reads of the endpoints under that prefix."""
+        return [
+            HotRead(f"{prefix}/items", scope="items:read", answer=self._list_items),
+            HotRead(f"{prefix}/items/{{item_id}}", scope="items:read", answer=self._get_item),
+        ]
+
+    async def _get_item(self, request: HotRequest) -> HotAnswer | None:
+        item_id = _canonical_id(request.path_values["item_id"])
+        if item_id is None:
+            return None
+        item = await self._reader(request).get(item_id)
+        headers = [(b"etag", etag(item.version).encode())]
+        if_none_match = request.only(b"if-none-match")
+        if if_none_match is not None and item.version in versions_known(if_none_match.decode("latin-1")):
+            return HotAnswer(headers=headers, status=_NOT_MODIFIED)
+        return HotAnswer(_json(_item(item)), headers)
+
+    async def _list_items(self, request: HotRequest) -> HotAnswer | None:
+        parameters = _parameters(request.query)
+        query = _item_query(parameters) if parameters is not None else None
+        if parameters is None or query is None:
+            return None
+        page = await self._reader(request).list_page(query)
+        link = next_page_link(page, path=request.path, parameters=parameters)
+        items = ItemPage.model_construct(items=list(map(_item, page.items)), next_cursor=page.next_cursor)
+        return HotAnswer(_json(items), [] if link is None else [(b"link", link.encode("latin-1"))])
+
+    def _reader(self, request: HotRequest) -> ItemReader:
+        resources = self._resources
+        return ItemReader(rows=resources.item_reads, cursors=resources.cursors, caller=request.caller)
+
+
+def _canonical_id(text: str) -> UUID | None:
+    try:
+        item_id = UUID(text)
+    except ValueError:
+        return None
+    return item_id if str(item_id) == text else None
+
+
+def _parameters(query: bytes) -> dict[str, str] | None:
+    """Return the parameters by their names, None where one was sent twice or the query is no text."""
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        return None
+    parameters = dict(pairs)
+    return parameters if len(parameters) == len(pairs) else None
+
+
+def _item_query(parameters: Mapping[str, str]) -> ItemQuery | None:
+    try:
+        return ItemQuery.model_validate(parameters)
+    except ValidationError:
+        return None
+
+
+def _item(row: models.Item) -> Item:
+    return Item.model_construct(**dict(cast("Mapping[str, Any]", row)))
+
+
+def _json(model: BaseModel) -> bytes:
+    return model.__pydantic_serializer__.to_json(model)

@@ -49,7 +49,7 @@ def engine_statements(app: FastAPI) -> Iterator[list[str]]:
 
 
 async def both_answers(
-    client: httpx.AsyncClient, path: str, headers: dict[str, str] | None = None
+    client: httpx.AsyncClient, path: str, *, headers: dict[str, str] | None = None
 ) -> tuple[httpx.Response, httpx.Response]:
     """Ask the hot read and the endpoint; the endpoint alone takes the scheme in lower case."""
     token = client.headers["Authorization"].removeprefix("Bearer ")
@@ -75,7 +75,7 @@ async def test_an_item_is_answered_like_by_its_endpoint(
 ) -> None:
     headers = {} if if_none_match is None else {"If-None-Match": if_none_match}
 
-    hot, ordinary = await both_answers(hot_client, location, headers)
+    hot, ordinary = await both_answers(hot_client, location, headers=headers)
 
     assert_alike(hot, ordinary)
     assert len(engine_statements) == 1

@@ -98,10 +98,10 @@ class HotReadsMiddleware:
         for read in self._reads:
             match = read.pattern.match(scope["path"])
             if match is not None:
-                return await self._ask(read, scope, match.groupdict())
+                return await self._ask(read, scope, path_values=match.groupdict())
         return None
 
-    async def _ask(self, read: HotRead, scope: "Scope", path_values: dict[str, str]) -> HotAnswer | None:
+    async def _ask(self, read: HotRead, scope: "Scope", *, path_values: dict[str, str]) -> HotAnswer | None:
         caller = self._recall_caller(scope["headers"])
         if caller is None or read.scope not in caller.scopes:
             return None

@@ -9,6 +9,7 @@ from subprocess import CompletedProcess
 import pytest
 from packaging.requirements import Requirement
 
+SERVICES = ["auth-service", "items-service"]
 UNREACHABLE = ("error sending request", "network was disabled", "Connection refused", "timed out")
 
 # What a dependency needs of another beyond what it says itself.
@@ -23,6 +24,7 @@ FLOORS = [
 ]
 
 PACKAGE = re.compile(r"^(?P<requirement>[^\s#][^\\\n]*?)\s*\\?\n(?P<details>(?:[ \t].*\n)*)", re.MULTILINE)
+HASH = re.compile(r"--hash=(\S+)")
 ADDRESS = re.compile(
     r"\w+://|file:|--(?:extra-)?index-url|--find-links|--trusted-host|^\s*-[a-z]\b|# from ", re.MULTILINE
 )
@@ -34,6 +36,12 @@ def locked(lock: str) -> list[Requirement]:
 
 def find_unhashed(lock: str) -> list[str]:
     return [package["requirement"] for package in PACKAGE.finditer(lock) if "--hash=sha256:" not in package["details"]]
+
+
+def hashes_by_package(lock: str) -> dict[tuple[str, str], list[str]]:
+    """Say what is downloaded; on which interpreters is left to each lock."""
+    packages = ((Requirement(package["requirement"]), package["details"]) for package in PACKAGE.finditer(lock))
+    return {(package.name, version_of(package)): HASH.findall(details) for package, details in packages}
 
 
 def find_unmet(lock: str, requirements: Iterable[Requirement]) -> list[str]:
@@ -81,13 +89,13 @@ def requirements(repository: Path) -> list[Requirement]:
 
 
 @pytest.fixture
-def recompile(make: Callable[..., CompletedProcess[str]], tmp_path: Path) -> Callable[[str], str]:
-    """Give what `make lock` makes of a lock."""
+def recompile(make: Callable[..., CompletedProcess[str]], tmp_path: Path) -> Callable[..., str]:
+    """Give what `make lock` makes of a lock, beside which it writes those of the services named."""
 
-    def run(seed: str) -> str:
+    def run(seed: str, *services: str) -> str:
         path = tmp_path / "requirements.lock"
         path.write_text(seed)
-        finished = make("lock", f"LOCK={path}")
+        finished = make("lock", f"LOCK={path}", f"SERVICES={' '.join(services)}")
         if finished.returncode and any(sign in finished.stderr for sign in UNREACHABLE):
             pytest.skip("the package index cannot be reached, and only it tells whether the lock is current")
         assert finished.returncode == 0, finished.stderr
@@ -96,12 +104,24 @@ def recompile(make: Callable[..., CompletedProcess[str]], tmp_path: Path) -> Cal
     return run
 
 
-def test_the_lock_is_what_make_lock_writes(lock: str, recompile: Callable[[str], str]) -> None:
-    assert recompile(lock) == lock, "requirements.lock is stale: make lock"
+def test_the_locks_are_what_make_lock_writes(
+    repository: Path, tmp_path: Path, lock: str, recompile: Callable[..., str]
+) -> None:
+    assert recompile(lock, *SERVICES) == lock, "requirements.lock is stale: make lock"
+    for service in SERVICES:
+        path = Path(service, "requirements.lock")
+        assert (tmp_path / path).read_text() == (repository / path).read_text(), f"{path} is stale: make lock"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_image_installs_what_the_tests_ran_with(repository: Path, lock: str, service: str) -> None:
+    installed = hashes_by_package((repository / service / "requirements.lock").read_text())
+
+    assert installed.items() <= hashes_by_package(lock).items()
 
 
 @pytest.mark.parametrize("name", ["fastapi", "uv"])
-def test_make_lock_restores_a_package_that_is_missing(lock: str, recompile: Callable[[str], str], name: str) -> None:
+def test_make_lock_restores_a_package_that_is_missing(lock: str, recompile: Callable[..., str], name: str) -> None:
     stale = re.sub(rf"^{name}==.*\n(?:[ \t].*\n)*", "", lock, flags=re.MULTILINE)
 
     renewed = recompile(stale)

@@ -1,3 +1,4 @@
+import platform
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -6,6 +7,7 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 
 from service_chassis.testing.clients import running_client
+from service_chassis.testing.metrics import shown
 
 NewApp = Callable[..., FastAPI]
 
@@ -47,6 +49,14 @@ async def test_the_lifespan_surrounds_the_requests(new_app: NewApp) -> None:
         events.append("answered")
 
     assert events == ["started", "answered", "stopped"]
+
+
+def test_an_application_tells_which_version_of_what_it_is(new_app: NewApp) -> None:
+    new_app(version="1.2.3", revision="4711abc")
+
+    labels = {"service": "trial-service", "version": "1.2.3", "revision": "4711abc"}
+    [build] = shown("tandem_build_info", **labels, python_version=platform.python_version())
+    assert build.value == 1
 
 
 async def test_the_openapi_document_stands_under_the_api(new_app: NewApp) -> None:

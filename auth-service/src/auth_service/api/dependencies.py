@@ -19,7 +19,6 @@ from auth_service.repositories.one_time_tokens import OneTimeTokenRepository
 from auth_service.repositories.outbox_events import OutboxEventRepository
 from auth_service.repositories.refresh_tokens import RefreshTokenRepository
 from auth_service.repositories.sessions import SessionRepository
-from auth_service.repositories.transactions import call_on_commit
 from auth_service.repositories.users import UserRepository
 from auth_service.schemas.tokens import LoginForm
 from auth_service.services.account_mail import AccountMail
@@ -36,6 +35,7 @@ from auth_service.services.users import UserService
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.errors import InsufficientScopeError, InvalidTokenError, ServiceError
+from service_chassis.transactions import call_on_commit
 
 
 async def get_audit_trail(session: SessionDep, device: DeviceDep) -> AuditTrail:

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.models import AuditEvent
-from auth_service.repositories.transactions import call_on_commit
+from service_chassis.transactions import call_on_commit
 
 
 class AuditEventRepository:

@@ -1,5 +1,6 @@
 """The only wiring file: who builds which object, and what an endpoint may ask for."""
 
+from functools import partial
 from typing import Annotated
 
 import structlog
@@ -23,10 +24,13 @@ from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.access_tokens.remote_keys import RemoteKeys
 from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.database import Database
+from service_chassis.database_metrics import show_connections
 from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.health import Readiness
+from service_chassis.metrics import Gauges
 from service_chassis.pagination import CursorSigner
 from service_chassis.read_pool import ReadPool
+from service_chassis.transactions import call_on_commit
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -54,12 +58,18 @@ class Resources:
             schema_revision=SCHEMA_REVISION,
             loaded={"denylist": lambda: self.denylist.is_loaded},
         )
+        self.gauges = Gauges(
+            partial(show_connections, self.database, self.read_pool),
+            self.verification_keys.read_gauges,
+            self.denylist.read_gauges,
+        )
 
     async def start(self) -> None:
         """Begin what goes on in the background."""
         await self.verification_keys.start()
         await self.denylist.start()
         self.sweeper.start()
+        self.gauges.start()
         if self.feed_follower is None:
             logger.warning("ended sessions are not heard of: FEED_CLIENT_ID and FEED_CLIENT_SECRET are not set")
         else:
@@ -67,6 +77,7 @@ class Resources:
 
     async def close(self) -> None:
         """End every task and close every connection."""
+        self.gauges.close()
         if self.feed_follower is not None:
             await self.feed_follower.close()
         await self.sweeper.close()
@@ -100,6 +111,7 @@ def _item_service(token: AccessToken, session: SessionDep, resources: Resources)
         deleted_owners=DeletedOwnerRepository(session),
         cursors=resources.cursors,
         caller=token,
+        call_on_commit=partial(call_on_commit, session),
     )
 
 

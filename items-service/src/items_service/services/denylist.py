@@ -8,6 +8,7 @@ from uuid import UUID
 
 import structlog
 
+from items_service.metrics import DENYLIST_ENTRIES, EVENT_FEED_AGE
 from items_service.models import Denial, DenialKind
 from items_service.repositories.denials import DenialRepository
 from items_service.repositories.feed_cursor import FeedCursorRepository
@@ -15,6 +16,7 @@ from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.background import BackgroundLoop
 from service_chassis.database import Database
 from service_chassis.errors import DatabaseUnavailableError
+from service_chassis.metrics import UNKNOWN
 
 REFRESH_SECONDS = 0.5
 FORGET_EXPIRED_SECONDS = 60.0
@@ -62,6 +64,11 @@ class Denylist:
     def feed_age_seconds(self) -> float:
         """How long ago some replica has read auth-service's events successfully; infinite if none ever did."""
         return time.monotonic() - self._feed_followed_at
+
+    def read_gauges(self) -> None:
+        """Show how much is denied, and how old the news is."""
+        DENYLIST_ENTRIES.set(self.size if self.is_loaded else UNKNOWN)
+        EVENT_FEED_AGE.set(self.feed_age_seconds if self.is_loaded else UNKNOWN)
 
     async def start(self) -> None:
         """Load what is denied, and follow its changes in the background."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from items_service.errors import IdempotencyKeyInFlightError, IdempotencyKeyReusedError
+from items_service.metrics import IDEMPOTENT_REPLAYS
 from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
 from service_chassis.database import Database
 
@@ -47,6 +48,7 @@ class IdempotencyService:
             return answer
         if answered.fingerprint != fingerprint:
             raise IdempotencyKeyReusedError
+        IDEMPOTENT_REPLAYS.inc()
         return answer_type.model_validate_json(answered.answer)
 
 

@@ -1,11 +1,12 @@
 """What people do with their items."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Sequence
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
 from items_service.errors import ForeignOwnerError, ItemNotFoundError, StaleItemError
+from items_service.metrics import ITEMS_CHANGED
 from items_service.models import Item
 from items_service.repositories.deleted_owners import DeletedOwnerRepository
 from items_service.repositories.items import ItemRepository, Position
@@ -81,10 +82,12 @@ class ItemService(ItemReader):
         deleted_owners: DeletedOwnerRepository,
         cursors: CursorSigner,
         caller: AccessToken,
+        call_on_commit: Callable[[Callable[[], None]], None],
     ) -> None:
         super().__init__(rows=items, cursors=cursors, caller=caller)
         self._items = items
         self._deleted_owners = deleted_owners
+        self._call_on_commit = call_on_commit
 
     async def create(self, new_item: ItemCreate) -> Item:
         """Create an item that belongs to the caller.
@@ -105,6 +108,7 @@ class ItemService(ItemReader):
             raise InvalidTokenError
         items = [Item(owner_id=self._caller.subject, **new_item.model_dump()) for new_item in new_items]
         await self._items.add(items)
+        self._count("created", len(items))
         return items
 
     async def update(self, item_id: UUID, changes: ItemUpdate, *, versions: Container[int]) -> Item:
@@ -116,6 +120,7 @@ class ItemService(ItemReader):
         """
         item = await self._get_for_change(item_id, versions)
         await self._items.change(item, changes.model_dump(exclude_unset=True))
+        self._count("updated")
         return item
 
     async def delete(self, item_id: UUID, *, versions: Container[int]) -> None:
@@ -126,6 +131,7 @@ class ItemService(ItemReader):
             StaleItemError: the item is at another version.
         """
         await self._items.delete(await self._get_for_change(item_id, versions))
+        self._count("deleted")
 
     async def _get_for_change(self, item_id: UUID, versions: Container[int]) -> Item:
         item = await self._items.find_and_lock(item_id, owner_id=self._reachable_owner_id)
@@ -134,6 +140,9 @@ class ItemService(ItemReader):
         if item.version not in versions:
             raise StaleItemError
         return item
+
+    def _count(self, action: str, number: int = 1) -> None:
+        self._call_on_commit(lambda: ITEMS_CHANGED.labels(action).inc(number))
 
 
 def _position_values(item: Item, *, sort: str) -> tuple[str, str]:

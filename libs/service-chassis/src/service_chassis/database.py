@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 
+from service_chassis.database_metrics import Connections, MeasuredPool, measure_statements
 from service_chassis.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Database:
     def __init__(self, settings: "ServiceSettings") -> None:
         self.engine = create_async_engine(
             settings.database_url.get_secret_value(),
+            poolclass=MeasuredPool,
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=POOL_WAIT_SECONDS,
@@ -46,6 +48,7 @@ class Database:
             hide_parameters=True,
             connect_args=connection_options(settings),
         )
+        measure_statements(self.engine.sync_engine)
         event.listen(self.engine.sync_engine, "checkout", _replace_closed_connection)
         event.listen(self.engine.sync_engine, "handle_error", _abandon_hung_connection)
         self.session_factory = async_sessionmaker(self.engine, expire_on_commit=False)
@@ -72,6 +75,11 @@ class Database:
         async with self.session() as session:
             table = await session.scalar(text("SELECT to_regclass('alembic_version')"))
             return await session.scalar(text("SELECT version_num FROM alembic_version")) if table else None
+
+    def connections(self) -> Connections:
+        """Return how many connections there are now."""
+        pool = cast("MeasuredPool", self.engine.pool)
+        return Connections(pool.size(), pool.checkedout(), pool.checkedin(), pool.pending_requests)
 
     async def close(self) -> None:
         """Close every pooled connection."""

@@ -1,11 +1,12 @@
 """What a process tells of itself: what happens is counted where it happens, gauges are read when somebody asks."""
 
+import itertools
 import math
 import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from prometheus_client import REGISTRY, Gauge, Metric, disable_created_metrics
+from prometheus_client import REGISTRY, Counter, Gauge, Metric, disable_created_metrics
 from prometheus_client.registry import Collector
 from typing_extensions import override
 
@@ -31,6 +32,14 @@ def tell_build(settings: "ServiceSettings") -> None:
     """Tell which version of which service this process runs."""
     build = settings.project_name, settings.version, settings.revision, platform.python_version()
     _BUILD_INFO.labels(*build).set(1)
+
+
+def labelled_counter(name: str, documentation: str, **values: Sequence[str]) -> Counter:
+    """Return a counter that has no other label values than these, and shows each of them from the start, as zero."""
+    counter = Counter(name, documentation, values)
+    for combination in itertools.product(*values.values()):
+        counter.labels(*combination)
+    return counter
 
 
 class Gauges:

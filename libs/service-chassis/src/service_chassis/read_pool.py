@@ -1,7 +1,8 @@
 """Connections for single reading statements: no session, no transaction, nothing to reset between two of them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import asyncpg
@@ -9,6 +10,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import make_url
 
 from service_chassis.database import POOL_WAIT_SECONDS, connection_options, is_unavailable
+from service_chassis.database_metrics import Connections, measured_read, measured_wait
 from service_chassis.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
@@ -57,6 +59,7 @@ class ReadPool:
         _, address = _DIALECT.create_connect_args(make_url(settings.database_url.get_secret_value()))
         self._options = address | connection_options(settings)
         self._pool: asyncpg.Pool | None = None
+        self._pending = 0
 
     async def fetch(self, statement: ReadStatement, **values: Any) -> Sequence[ReadRow]:  # any column's type
         """Run one statement.
@@ -65,9 +68,10 @@ class ReadPool:
             DatabaseUnavailableError: the database is away or busy.
         """
         try:
-            async with (await self._open()).acquire(timeout=POOL_WAIT_SECONDS) as connection:
+            async with self._connection() as connection:
                 try:
-                    rows: list[ReadRow] = await connection.fetch(statement.text, *statement.arguments(values))
+                    with measured_read():
+                        rows: list[ReadRow] = await connection.fetch(statement.text, *statement.arguments(values))
                 except TimeoutError:
                     # A server that did not answer the statement would not answer its cancellation either.
                     connection.terminate()
@@ -78,10 +82,29 @@ class ReadPool:
                 raise DatabaseUnavailableError from error
             raise
 
+    def connections(self) -> Connections:
+        """Return how many connections there are now."""
+        size, idle = (0, 0) if self._pool is None else (self._pool.get_size(), self._pool.get_idle_size())
+        return Connections(MAXIMUM_CONNECTIONS, size - idle, idle, self._pending)
+
     async def close(self) -> None:
         """Close the connections; whoever still reads is broken off."""
         if self._pool is not None:
             self._pool.terminate()
+
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
+        pool = await self._open()
+        self._pending += 1
+        try:
+            with measured_wait():
+                connection = await pool.acquire(timeout=POOL_WAIT_SECONDS)
+        finally:
+            self._pending -= 1
+        try:
+            yield connection
+        finally:
+            await pool.release(connection)
 
     async def _open(self) -> asyncpg.Pool:
         if self._pool is None:

@@ -8,9 +8,11 @@ from typing import Protocol
 
 import httpx
 import structlog
+from prometheus_client import Gauge
 
 from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, VerificationKey, parse_key_set, without_keys
 from service_chassis.errors import VerificationKeysUnavailableError
+from service_chassis.metrics import labelled_counter
 
 REFRESH_SECONDS = 60.0
 # While there are none, or a forgotten one is still published: soon, then less and less often.
@@ -19,6 +21,16 @@ MAXIMUM_RETRY_SECONDS = 8.0
 # An unknown key id may be a new key, so it triggers one fetch; strangers' ids must not trigger one each.
 UNKNOWN_KEY_COOLDOWN_SECONDS = 10.0
 FETCH_TIMEOUT_SECONDS = 2.0
+
+_KEYS = Gauge("tandem_verification_keys", "How many keys verify access tokens.", multiprocess_mode="livemin")
+_AGE = Gauge(
+    "tandem_verification_keys_age_seconds",
+    "How long ago the keys were fetched, or for how long they could not be since the start.",
+    multiprocess_mode="livemax",
+)
+_FETCHES = labelled_counter(
+    "tandem_verification_key_fetches_total", "How often keys were fetched.", outcome=["succeeded", "failed"]
+)
 
 logger = structlog.stdlib.get_logger(__name__)
 
@@ -63,6 +75,7 @@ class RemoteKeys:
         self._issuer_is_behind = False
         self._hurry = asyncio.Event()
         self._last_fetch_at = float("-inf")
+        self._last_success_at = time.monotonic()
         self._fetch: asyncio.Task[None] | None = None
         self._refresher: asyncio.Task[None] | None = None
 
@@ -111,6 +124,11 @@ class RemoteKeys:
         if self._stored is not None:
             await self._keep(without_keys(self._stored, self._forgotten))
 
+    def read_gauges(self) -> None:
+        """Show how many keys there are, and how old they are."""
+        _KEYS.set(len(self._keys))
+        _AGE.set(time.monotonic() - self._last_success_at)
+
     @property
     def _is_settled(self) -> bool:
         return bool(self._keys) and not self._issuer_is_behind
@@ -141,9 +159,12 @@ class RemoteKeys:
             async with asyncio.timeout(self._fetch_timeout_seconds):
                 document = await self._download()
             self._adopt(self._parse(document))
+            self._last_success_at = time.monotonic()
+            _FETCHES.labels("succeeded").inc()
             await self._keep(without_keys(document, self._forgotten))
         except (httpx.HTTPError, ValueError, TimeoutError) as error:
             # A bad set never replaces a good one.
+            _FETCHES.labels("failed").inc()
             logger.warning("verification keys not refreshed", url=self._url, reason=str(error) or type(error).__name__)
         finally:
             self._last_fetch_at = time.monotonic()

@@ -1,0 +1,131 @@
+"""Measures the connections of a database and the statements sent to it."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from prometheus_client import Counter, Gauge, Histogram
+from sqlalchemy import event
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+from typing_extensions import override
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+    from sqlalchemy.engine.interfaces import ExceptionContext
+    from sqlalchemy.pool import PoolProxiedConnection
+
+# Nothing takes longer: waiting, connecting and commands have limits of a second each.
+_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
+_BEGAN_AT = "statement_began_at"
+
+# Names are those of OpenTelemetry's conventions in the form that Prometheus gives them.
+_MAXIMUM = Gauge("db_client_connection_max", "How many connections there may be.", multiprocess_mode="livesum")
+_CONNECTIONS = Gauge(
+    "db_client_connection_count", "How many connections there are.", ["state"], multiprocess_mode="livesum"
+)
+_PENDING = Gauge(
+    "db_client_connection_pending_requests", "How many wait for a connection.", multiprocess_mode="livesum"
+)
+_WAIT = Histogram(
+    "db_client_connection_wait_time_seconds",
+    "How long it took to get a connection, a new one being opened included.",
+    buckets=_BUCKETS,
+)
+_TIMEOUTS = Counter("db_client_connection_timeouts_total", "How often a connection was waited for in vain.")
+_OPERATION = Histogram(
+    "db_client_operation_duration_seconds",
+    "How long statements took, those that failed included.",
+    ["db_operation_name"],
+    buckets=_BUCKETS,
+)
+_OPERATIONS = {name: _OPERATION.labels(name) for name in ("SELECT", "INSERT", "UPDATE", "DELETE")}
+_OTHER_OPERATION = _OPERATION.labels("_OTHER")
+
+
+class Connections(NamedTuple):
+    """What a pool has at a moment."""
+
+    maximum: int
+    used: int
+    idle: int
+    pending: int
+
+
+class Pool(Protocol):
+    """What knows its connections."""
+
+    def connections(self) -> Connections:
+        """Return how many there are now."""
+
+
+def show_connections(*pools: Pool) -> None:
+    """Show the connections that all of a process's pools have together."""
+    maximum, used, idle, pending = map(sum, zip(*(pool.connections() for pool in pools), strict=True))
+    _MAXIMUM.set(maximum)
+    _CONNECTIONS.labels("used").set(used)
+    _CONNECTIONS.labels("idle").set(idle)
+    _PENDING.set(pending)
+
+
+@contextmanager
+def measured_wait() -> Iterator[None]:
+    """Observe how long a connection was waited for, and count when that was in vain."""
+    began_at = time.perf_counter()
+    try:
+        yield
+    except (PoolTimeoutError, TimeoutError):
+        _TIMEOUTS.inc()
+        raise
+    finally:
+        _WAIT.observe(time.perf_counter() - began_at)
+
+
+class MeasuredPool(AsyncAdaptedQueuePool):
+    """Measures how long who wants a connection has to wait for it."""
+
+    pending_requests = 0
+
+    @override
+    def connect(self) -> "PoolProxiedConnection":
+        self.pending_requests += 1
+        try:
+            with measured_wait():
+                return super().connect()
+        finally:
+            self.pending_requests -= 1
+
+
+def measure_statements(engine: "Engine") -> None:
+    """Observe every statement that is sent through an engine."""
+    event.listen(engine, "before_cursor_execute", _note_begin)
+    event.listen(engine, "after_cursor_execute", _observe_statement)
+    event.listen(engine, "handle_error", _observe_failure)
+
+
+@contextmanager
+def measured_read() -> Iterator[None]:
+    """Observe one reading statement."""
+    began_at = time.perf_counter()
+    try:
+        yield
+    finally:
+        _OPERATIONS["SELECT"].observe(time.perf_counter() - began_at)
+
+
+def _note_begin(connection: "Connection", *_: Any) -> None:
+    connection.info[_BEGAN_AT] = time.perf_counter()
+
+
+def _observe_statement(connection: "Connection", _cursor: object, statement: str, *_: Any) -> None:
+    began_at = connection.info.pop(_BEGAN_AT, None)
+    if began_at is not None:
+        # The four names are of one length.
+        series = _OPERATIONS.get(statement.lstrip()[:6].upper(), _OTHER_OPERATION)
+        series.observe(time.perf_counter() - began_at)
+
+
+def _observe_failure(context: "ExceptionContext") -> None:
+    if context.connection is not None and context.statement is not None:
+        _observe_statement(context.connection, None, context.statement)

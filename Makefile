@@ -78,6 +78,10 @@ openapi: .venv/.installed ## Write each service's openapi.json, so that a review
 		mv $$service/openapi.json.new $$service/openapi.json; \
 	done
 
+.PHONY: observability
+observability: .venv/.installed ## Write rules and dashboards from deploy/observability/slo.yaml
+	@$(VENV) -m observability generate
+
 # Each image installs what its service needs, as the lock of everything pins it. Typer's colours need a fifth of the
 # other packages' Python code, and nobody sees them there.
 .PHONY: lock
@@ -129,7 +133,7 @@ clean-data: ## Remove the local databases and accounts; stop the pair first
 
 .PHONY: help
 help: ## List what make can do
-	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-10s  %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' Makefile
 
 # The files below say how far the installation came: each is written last, so an interrupted one starts again.
 

@@ -12,7 +12,13 @@ from subprocess import CompletedProcess
 import pytest
 
 FOLDERS = {".ci", ".github", "auth-service", "items-service", "libs", "deploy", "loadtests", "tests"}
-SOURCES = ["auth-service/src", "items-service/src", "libs/local-stack/src", "libs/service-chassis/src"]
+SOURCES = [
+    "auth-service/src",
+    "items-service/src",
+    "libs/local-stack/src",
+    "libs/observability/src",
+    "libs/service-chassis/src",
+]
 
 # Written in halves, so that this file names none of them either.
 REGISTRIES = [
@@ -122,6 +128,11 @@ def test_imports_keep_the_contracts(repository: Path, lint_imports: Callable[[Pa
         (MEETING, {"libs/local-stack/src/local_stack/breach.py": "import service_chassis"}),
         ("Imports point down", {f"{SERVICE}/core/breach.py": "import auth_service.services"}),
         ("Imports point down", {f"{SERVICE}/breach.py": ""}),
+        ("Nothing that runs uses what watches it", {f"{SERVICE}/core/breach.py": "import observability"}),
+        (
+            "What watches the services sees their metrics only",
+            {"libs/observability/src/observability/breach.py": "import auth_service"},
+        ),
         ("Only tests use the local stack", {f"{SERVICE}/core/breach.py": "import local_stack"}),
         ("HTTP types stop at api and middleware", {f"{SERVICE}/services/breach.py": "import fastapi"}),
         (

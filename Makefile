@@ -93,6 +93,12 @@ lock: .venv/.created ## Renew every requirements.lock after a change of dependen
 			--output-file "$(dir $(LOCK))$$service/requirements.lock" || exit 1; \
 	done
 
+##@ Measure
+
+.PHONY: bench
+bench: .venv/.installed ## Compare what a request costs with the limit and with the guides' way; KEEP=1 keeps the result
+	@$(VENV) -m loadtests.bench $(if $(KEEP),--keep)
+
 ##@ Check one thing
 
 .PHONY: fmt-check
@@ -106,7 +112,7 @@ lint: .venv/.installed ## Check the code with every rule of ruff
 # Parts have test files of equal names, which one run of mypy refuses; the runs share one cache.
 .PHONY: types
 types: .venv/.installed ## Check the types of the code and of its tests
-	@status=0; $(VENV) -m mypy --no-error-summary $(addsuffix /src,$(PARTS)) $(wildcard tests conftest.py deploy/charts/*/files/*.py) || status=1; \
+	@status=0; $(VENV) -m mypy --no-error-summary $(addsuffix /src,$(PARTS)) $(wildcard loadtests tests conftest.py deploy/charts/*/files/*.py) || status=1; \
 	for part in $(PARTS); do \
 		MYPYPATH=$$part $(VENV) -m mypy --no-error-summary $$(ls -d $$part/tests $$part/migrations 2>/dev/null) || status=1; \
 	done; exit $$status

@@ -40,7 +40,7 @@ def find_environment_reads(source: str) -> Iterator[str]:
 
 def may_read_environment(path: Path) -> bool:
     named = path.match("core/config.py") or path.match("service_chassis/settings.py")
-    return named or "local_stack" in path.parts or "testing" in path.parts
+    return named or not {"local_stack", "testing", "loadtests"}.isdisjoint(path.parts)
 
 
 def test_only_writes_that_survive_an_error_are_committed_by_hand(source_files: dict[Path, str]) -> None:
@@ -102,6 +102,7 @@ def test_a_read_of_the_environment_is_found(source: str) -> None:
         ("libs/service-chassis/src/service_chassis/settings.py", True),
         ("libs/local-stack/src/local_stack/run.py", True),
         ("libs/service-chassis/src/service_chassis/testing/plugin.py", True),
+        ("loadtests/bench/environment.py", True),
         ("auth-service/src/auth_service/main.py", False),
         ("auth-service/src/auth_service/services/config.py", False),
     ],

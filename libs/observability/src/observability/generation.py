@@ -5,6 +5,8 @@ from typing import Any
 
 import yaml
 
+from observability.dashboards import all_dashboards
+from observability.dashboards.grafana import as_json
 from observability.objectives import read_objectives
 from observability.slo_rules import slo_rules
 
@@ -16,7 +18,10 @@ GENERATED = "# Written by `make observability` from slo.yaml; change that file.\
 def generated_files(repository: Path) -> dict[Path, str]:
     """Return the text of each generated file by its path in the repository."""
     objectives = read_objectives(repository / OBJECTIVES_FILE)
-    return {FOLDER / "rules" / "slo.yaml": GENERATED + _as_yaml(slo_rules(objectives))}
+    files = {FOLDER / "rules" / "slo.yaml": GENERATED + _as_yaml(slo_rules(objectives))}
+    for dashboard in all_dashboards(objectives):
+        files[FOLDER / "dashboards" / f"{dashboard.uid.removeprefix('tandem-')}.json"] = as_json(dashboard)
+    return files
 
 
 def write_generated_files(repository: Path) -> None:

@@ -1,0 +1,146 @@
+"""The first dashboard to open: is everything as promised, and what changed?"""
+
+from observability.dashboards.panels import (
+    Dashboard,
+    Panel,
+    Query,
+    Threshold,
+    Unit,
+    labels,
+    number,
+    per_second,
+    quantile,
+)
+from observability.dashboards.requests import COUNT, DURATION, ERRORS, burn_rate_queries, slo
+from observability.objectives import Availability, Freshness, Latency, Objectives
+
+BUDGET_COLOURS = [Threshold(0, "orange"), Threshold(0.25, "green")]
+
+
+def overview(objectives: Objectives) -> Dashboard:
+    """Return the dashboard."""
+    return Dashboard(
+        uid="tandem-overview",
+        title="Tandem / Overview",
+        description="Objectives and their budgets, both services' requests, and what changed.",
+        panels=[
+            *(_budget_left(objective) for objective in objectives.objectives),
+            _burn_rates(objectives),
+            _alerts(),
+            _requests(),
+            _errors(),
+            _durations(),
+            _versions(),
+            _replicas(),
+            _ready_replicas(),
+        ],
+    )
+
+
+def _budget_left(objective: Availability | Latency | Freshness) -> Panel:
+    return number(
+        f"{objective.name.replace('-', ' ').capitalize()}: budget left",
+        f"1 - max (slo:error_ratio:rate30d{labels(slo(objective))}) / {objective.budget:g}",
+        description=f"{objective.description} Objective: {objective.percent:g} % over 30 days.",
+        unit=Unit.SHARE,
+        thresholds=BUDGET_COLOURS,
+        base_colour="red",
+        runbook=f"{objective.name}-budget-burn",
+    )
+
+
+def _burn_rates(objectives: Objectives) -> Panel:
+    return Panel(
+        title="How fast budgets burn",
+        description="Over one hour. At 1 a budget lasts 30 days; a page comes at 6 over six hours or 14.4 over one.",
+        unit=Unit.NUMBER,
+        queries=burn_rate_queries(objectives),
+        width=16,
+        thresholds=[Threshold(6, "orange"), Threshold(14.4, "red")],
+    )
+
+
+def _alerts() -> Panel:
+    return Panel(
+        title="Alerts",
+        description="How many alerts are pending or firing. An alert's runbook is in its annotation runbook_url.",
+        unit=Unit.NUMBER,
+        queries=[
+            Query(f"sum by (alertname, alertstate) (ALERTS{labels()}) or vector(0)", "{{alertname}} {{alertstate}}")
+        ],
+        width=8,
+        stacked=True,
+    )
+
+
+def _requests() -> Panel:
+    return Panel(
+        title="Requests",
+        description="Requests a second by service; probes and metrics are not counted.",
+        unit=Unit.REQUESTS_PER_SECOND,
+        queries=[Query(per_second(COUNT, by="job"), "{{job}}")],
+    )
+
+
+def _errors() -> Panel:
+    errors, everything = per_second(COUNT, by="job", matchers=(ERRORS,)), per_second(COUNT, by="job")
+    return Panel(
+        title="Errors",
+        description="The share of answers that are a 5xx.",
+        unit=Unit.SHARE,
+        queries=[Query(f"({errors} or 0 * {everything}) / {everything}", "{{job}}")],
+        runbook="items-availability-budget-burn",
+    )
+
+
+def _durations() -> Panel:
+    return Panel(
+        title="Durations",
+        description="Half of the requests, and 99 of 100, are answered within this time.",
+        unit=Unit.SECONDS,
+        queries=[
+            Query(quantile(0.5, DURATION, by="job"), "{{job}} p50"),
+            Query(quantile(0.99, DURATION, by="job"), "{{job}} p99", exemplars=True),
+        ],
+    )
+
+
+def _versions() -> Panel:
+    return Panel(
+        title="What changed: versions",
+        description="Replicas by version and revision: a rollout shows as one line that replaces another.",
+        unit=Unit.NUMBER,
+        queries=[
+            Query(f"sum by (job, version, revision) (tandem_build_info{labels()})", "{{job}} {{version}} {{revision}}")
+        ],
+        stacked=True,
+    )
+
+
+def _replicas() -> Panel:
+    return Panel(
+        title="What changed: restarts",
+        description="How long the youngest replica has run; it falls to zero with every start.",
+        unit=Unit.SECONDS,
+        queries=[Query(f"time() - max by (job) (process_start_time_seconds{labels()})", "{{job}}")],
+        runbook="target-missing",
+    )
+
+
+def _ready_replicas() -> Panel:
+    return Panel(
+        title="Ready replicas (cluster)",
+        description="Replicas that take requests, as Kubernetes sees them; needs kube-state-metrics.",
+        unit=Unit.NUMBER,
+        queries=[
+            Query(
+                f"sum by (deployment) (kube_deployment_status_replicas_ready{labels(DEPLOYMENTS)})",
+                "{{deployment}}",
+            )
+        ],
+        runbook="no-ready-replica",
+        cluster_only=True,
+    )
+
+
+DEPLOYMENTS = 'deployment=~"(.+-)?(auth|items)-service"'

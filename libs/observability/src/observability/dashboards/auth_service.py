@@ -28,6 +28,7 @@ def auth_service(objectives: Objectives) -> Dashboard:
         description="Logins, tokens, keys, and who is refused.",
         panels=[
             *_numbers(login),
+            *_keys_and_limits(),
             request_panel(SERVICE),
             latency_panel(login, title="Logins: duration"),
             _logins(),
@@ -67,6 +68,11 @@ def _numbers(login: Latency) -> list[Panel]:
             description="Sessions that are active.",
             unit=Unit.NUMBER,
         ),
+    ]
+
+
+def _keys_and_limits() -> list[Panel]:
+    return [
         number(
             "Signing key: age",
             f"max (tandem_signing_key_age_seconds{labels()})",

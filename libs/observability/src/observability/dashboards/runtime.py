@@ -16,7 +16,7 @@ def runtime() -> Dashboard:
         uid="tandem-runtime",
         title="Tandem / Runtime",
         description="What the processes use up: CPU, memory, connections, and what Kubernetes says of the pods.",
-        panels=[*_processes(), *_connections(), *_garbage_and_traces(), *_pods()],
+        panels=[*_processes(), *_connections(), _queries(), *_garbage_and_traces(), *_pods(), *_pod_resources()],
     )
 
 
@@ -88,20 +88,23 @@ def _connections() -> list[Panel]:
             width=6,
             runbook="connection-pool-saturated",
         ),
-        Panel(
-            title="Queries: p99",
-            description="How long statements take in the database, by what they do.",
-            unit=Unit.SECONDS,
-            queries=[
-                Query(
-                    quantile(0.99, "db_client_operation_duration_seconds", by="job, db_operation_name"),
-                    "{{job}} {{db_operation_name}}",
-                )
-            ],
-            width=6,
-            runbook="connection-pool-saturated",
-        ),
     ]
+
+
+def _queries() -> Panel:
+    return Panel(
+        title="Queries: p99",
+        description="How long statements take in the database, by what they do.",
+        unit=Unit.SECONDS,
+        queries=[
+            Query(
+                quantile(0.99, "db_client_operation_duration_seconds", by="job, db_operation_name"),
+                "{{job}} {{db_operation_name}}",
+            )
+        ],
+        width=6,
+        runbook="connection-pool-saturated",
+    )
 
 
 def _garbage_and_traces() -> list[Panel]:
@@ -132,10 +135,6 @@ def _garbage_and_traces() -> list[Panel]:
 
 
 def _pods() -> list[Panel]:
-    throttled = per_second("container_cpu_cfs_throttled_periods_total", by="pod", matchers=(PODS,))
-    periods = per_second("container_cpu_cfs_periods_total", by="pod", matchers=(PODS,))
-    memory = f"sum by (pod) (container_memory_working_set_bytes{labels(PODS, CONTAINER)})"
-    limit = f"sum by (pod) (kube_pod_container_resource_limits{labels(PODS, MEMORY)})"
     restarts = f"sum by (pod) (increase(kube_pod_container_status_restarts_total{labels(PODS)}[1h]))"
     return [
         Panel(
@@ -157,6 +156,15 @@ def _pods() -> list[Panel]:
             runbook="no-ready-replica",
             cluster_only=True,
         ),
+    ]
+
+
+def _pod_resources() -> list[Panel]:
+    throttled = per_second("container_cpu_cfs_throttled_periods_total", by="pod", matchers=(PODS,))
+    periods = per_second("container_cpu_cfs_periods_total", by="pod", matchers=(PODS,))
+    memory = f"sum by (pod) (container_memory_working_set_bytes{labels(PODS, CONTAINER)})"
+    limit = f"sum by (pod) (kube_pod_container_resource_limits{labels(PODS, MEMORY)})"
+    return [
         Panel(
             title="Memory of its limit (cluster)",
             description="At 100 % the kernel ends the container; needs cAdvisor and kube-state-metrics.",

@@ -95,6 +95,14 @@ lock: .venv/.created ## Renew every requirements.lock after a change of dependen
 
 ##@ Measure
 
+.PHONY: load
+load: .venv/.installed ## Load a pair, or TANDEM_URL, as people would: PROFILE=smoke, steady, ramp, spike or soak; fails when an objective does
+	@$(VENV) -m loadtests --profile $(or $(PROFILE),smoke) --workers $(or $(N),0)
+
+.PHONY: load-workers
+load-workers: ## The same with N processes that generate the load
+	@$(MAKE) --no-print-directory load N=$(or $(N),2)
+
 .PHONY: bench
 bench: .venv/.installed ## Compare what a request costs with the limit and with the guides' way; KEEP=1 keeps the result
 	@$(VENV) -m loadtests.bench $(if $(KEEP),--keep)

@@ -14,7 +14,6 @@ from loadtests.bench.environment import Database, filled_database, running_stack
 from loadtests.bench.generator import CONNECTIONS, Load
 from loadtests.bench.measurement import measure
 from loadtests.bench.report import as_markdown, draw
-
 from service_chassis.testing.issuer import TokenIssuer
 
 HERE = Path(__file__).parent

@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from loadtests.bench.measurement import Measured
 from matplotlib.figure import Figure
+
+from loadtests.bench.measurement import Measured
 
 TITLES = {
     "bare": "bare ASGI callable",

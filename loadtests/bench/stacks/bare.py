@@ -1,7 +1,8 @@
 """The least that an ASGI server can do: the same bytes for everybody."""
 
-from loadtests.bench.stacks.serving import Surroundings, serve
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from loadtests.bench.stacks.serving import Surroundings, serve
 
 BODY = b'{"status":"ok"}'
 HEADERS = [(b"content-type", b"application/json"), (b"content-length", str(len(BODY)).encode())]

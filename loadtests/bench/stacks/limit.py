@@ -10,8 +10,9 @@ from uuid import UUID, uuid4
 
 import asyncpg
 import orjson
-from loadtests.bench.stacks.serving import Surroundings, serve
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from loadtests.bench.stacks.serving import Surroundings, serve
 
 PINNED_CONNECTIONS = 8
 GET = """

@@ -1,0 +1,1 @@
+"""Who uses the pair, and how: one class of user for each journey."""

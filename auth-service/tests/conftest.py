@@ -11,12 +11,13 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from passlib.context import CryptContext
 from sqlalchemy.engine import make_url
 
 from auth_service.api.client_dependencies import get_client_service
 from auth_service.api.dependencies import get_audit_trail
 from auth_service.core.config import Settings
-from auth_service.core.security import create_access_token, new_client_secret
+from auth_service.core.security import PASSWORD_CONTEXT, PasswordHashing, create_access_token, new_client_secret
 from auth_service.main import create_app
 from auth_service.schemas.clients import ClientCreate
 from auth_service.schemas.devices import COMMAND_LINE
@@ -28,6 +29,7 @@ from service_chassis.testing.issuer import ISSUER, SERVICE_AUDIENCE
 from service_chassis.testing.mailbox import Mailbox, open_mailbox
 from service_chassis.testing.plugin import NewDatabase
 
+CHEAP_PASSWORD_CONTEXT = PASSWORD_CONTEXT.copy(argon2__memory_cost=8, argon2__time_cost=2)
 _DOCUMENTED_PATHS: dict[str, Any] = {}
 
 
@@ -46,12 +48,20 @@ def unmigrated_database(database: EmptyableDatabase) -> EmptyableDatabase:
 
 
 @pytest.fixture
-async def new_app(database: EmptyableDatabase) -> AsyncIterator[Callable[..., FastAPI]]:
+def password_context() -> CryptContext:
+    """Say how passwords are hashed: cheaply, since most tests are about something else; the others replace this."""
+    return CHEAP_PASSWORD_CONTEXT
+
+
+@pytest.fixture
+async def new_app(database: EmptyableDatabase, password_context: CryptContext) -> AsyncIterator[Callable[..., FastAPI]]:
     """Build applications on one database, as replicas are; its rows are gone after the test."""
 
     def build(**settings: Any) -> FastAPI:  # each setting has a type of its own
         values: dict[str, Any] = {"environment": "local", "database_url": database.url} | settings
-        return share_routes(create_app(Settings(**values)))
+        app = share_routes(create_app(Settings(**values)))
+        app.state.resources.password_hashing = PasswordHashing(context=password_context)
+        return app
 
     yield build
     await database.empty()

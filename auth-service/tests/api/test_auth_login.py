@@ -8,6 +8,7 @@ import bcrypt
 import httpx
 import pytest
 
+from auth_service.core.security import PASSWORD_CONTEXT
 from auth_service.schemas.users import UserWithToken
 
 EMAIL = "ada@example.com"
@@ -173,6 +174,7 @@ async def test_a_password_is_the_same_however_it_is_composed(
     assert response.status_code == 200
 
 
+@pytest.mark.parametrize("password_context", [PASSWORD_CONTEXT], ids=["as served"])
 @pytest.mark.parametrize(
     "outdated",
     [

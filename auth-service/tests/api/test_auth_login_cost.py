@@ -8,7 +8,9 @@ import asyncpg
 import bcrypt
 import httpx
 import pytest
+from passlib.context import CryptContext
 
+from auth_service.core.security import PASSWORD_CONTEXT
 from auth_service.schemas.users import UserWithToken
 
 PASSWORD = "correct horse battery staple"
@@ -23,6 +25,11 @@ HASHES = {
 }
 
 NewUser = Callable[..., Awaitable[UserWithToken]]
+
+
+@pytest.fixture
+def password_context() -> CryptContext:
+    return PASSWORD_CONTEXT
 
 
 @pytest.fixture

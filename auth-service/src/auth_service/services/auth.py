@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from auth_service.core.config import Settings
-from auth_service.core.security import PasswordHashing, needs_rehash
+from auth_service.core.security import PasswordHashing
 from auth_service.errors import EmailAlreadyRegisteredError, InvalidCredentialsError, RegistrationDisabledError
 from auth_service.models import AuditEventType, User
 from auth_service.repositories.users import UserRepository
@@ -72,7 +72,8 @@ class AuthService:
         matches = await self._password_hashing.verify(password, hashed_password, may_match=self._may_log_in(user))
         if user is None or not matches:
             raise await self._refusal(user)
-        upgraded_hash = await self._password_hashing.hash(password) if needs_rehash(user.hashed_password) else None
+        outdated = self._password_hashing.needs_rehash(user.hashed_password)
+        upgraded_hash = await self._password_hashing.hash(password) if outdated else None
         # Hashing takes its time, and the account may have lost its rights meanwhile.
         if not await self._users.lock_unchanged(user):
             raise await self._refusal(user)

@@ -6,6 +6,7 @@ from auth_service.core.security.common_passwords import is_common_password
 from auth_service.core.security.one_time_tokens import hash_one_time_token, new_one_time_token
 from auth_service.core.security.passwords import (
     MAXIMUM_PASSWORD_BYTES,
+    PASSWORD_CONTEXT,
     PasswordHashing,
     get_password_hash,
     needs_rehash,
@@ -21,6 +22,7 @@ from auth_service.core.security.sealing import WrongKeyError, seal, unseal
 
 __all__ = [
     "MAXIMUM_PASSWORD_BYTES",
+    "PASSWORD_CONTEXT",
     "PasswordHashing",
     "SigningKeyPair",
     "WrongKeyError",

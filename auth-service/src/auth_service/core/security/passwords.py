@@ -18,7 +18,7 @@ from auth_service.errors import PasswordHashingBusyError
 
 MAXIMUM_PASSWORD_BYTES = 4096
 # OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, two passes, one lane.
-_CONTEXT = CryptContext(
+PASSWORD_CONTEXT = CryptContext(
     schemes=["argon2", "bcrypt"],
     deprecated="auto",
     argon2__type="ID",
@@ -32,9 +32,9 @@ _MAXIMUM_DECOYS = 8
 Result = TypeVar("Result")
 
 
-def get_password_hash(password: str) -> str:
+def get_password_hash(password: str, context: CryptContext = PASSWORD_CONTEXT) -> str:
     """Return an argon2id hash; slow on purpose, so call it through `PasswordHashing`."""
-    hashed: str = _CONTEXT.hash(_normalize(password))
+    hashed: str = context.hash(_normalize(password))
     return hashed
 
 
@@ -43,14 +43,14 @@ def verify_password(password: str, hashed_password: str) -> bool:
     return bool(_compare(password, hashed_password))
 
 
-def needs_rehash(hashed_password: str) -> bool:
+def needs_rehash(hashed_password: str, context: CryptContext = PASSWORD_CONTEXT) -> bool:
     """Whether a hash was made with a scheme or cost that is not today's."""
-    return bool(_CONTEXT.needs_update(hashed_password))
+    return bool(context.needs_update(hashed_password))
 
 
 def _compare(password: str, hashed_password: str) -> bool | None:
     try:
-        return bool(_CONTEXT.verify(_normalize(password), hashed_password))
+        return bool(PASSWORD_CONTEXT.verify(_normalize(password), hashed_password))
     except (ValueError, TypeError):
         # A hash that is garbage, or a password that its scheme can't take, is one that does not match, at no cost.
         return None
@@ -62,13 +62,17 @@ def _normalize(password: str) -> str:
 
 
 class PasswordHashing:
-    """Hashes in a few threads of low priority behind a bounded queue, so that logins never slow down other requests."""
+    """Hashes in a few threads of low priority behind a bounded queue, so that logins never slow down other requests.
 
-    def __init__(self, *, threads: int = 2, queue_length: int = 64) -> None:
+    `context` says what new hashes cost; tests that are about something else take a cheaper one.
+    """
+
+    def __init__(self, *, threads: int = 2, queue_length: int = 64, context: CryptContext = PASSWORD_CONTEXT) -> None:
+        self._context = context
         self._executor = ThreadPoolExecutor(threads, "password-hashing", initializer=_lower_priority)
         self._places = threading.BoundedSemaphore(threads + queue_length)
         # By their cost. Until hashes with other parameters are met, today's are the only ones.
-        self._decoys = {_cost(_decoy_hash()): _decoy_hash()}
+        self._decoys = {_cost(_decoy_hash(context)): _decoy_hash(context)}
 
     async def hash(self, password: str) -> str:
         """Return the hash of a new password.
@@ -76,7 +80,7 @@ class PasswordHashing:
         Raises:
             PasswordHashingBusyError: the queue is full.
         """
-        return await self._run(lambda: get_password_hash(password))
+        return await self._run(lambda: get_password_hash(password, self._context))
 
     async def verify(self, password: str, hashed_password: str | None, *, may_match: bool = True) -> bool:
         """Whether the password matches; every refusal costs the same, whoever is refused and why.
@@ -92,12 +96,16 @@ class PasswordHashing:
             lambda: _verify_at_equal_cost(password, hashed_password, may_match=may_match, decoys=decoys)
         )
 
+    def needs_rehash(self, hashed_password: str) -> bool:
+        """Whether a hash was made with a scheme or cost that new ones are not made with."""
+        return needs_rehash(hashed_password, self._context)
+
     def _meet(self, hashed_password: str | None) -> None:
         # A hash with other parameters takes another time, which no waiting hides while a machine is busy. So once one
         # is met, each refusal verifies a hash of every kind.
         cost = _cost(hashed_password)
         if cost and len(self._decoys) < _MAXIMUM_DECOYS:
-            self._decoys.setdefault(cost, _decoy_of(cost))
+            self._decoys.setdefault(cost, _decoy_of(cost, self._context))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         if not self._places.acquire(blocking=False):
@@ -132,14 +140,15 @@ def _cost(hashed_password: str | None) -> str:
     return re.sub(r"^\$2[ay]", "$2b", found[0]) if found else ""
 
 
-def _decoy_of(cost: str) -> str:
-    salt_and_digest = "." * 53 if cost.startswith("$2b") else _decoy_hash().removeprefix(_cost(_decoy_hash()))
+def _decoy_of(cost: str, context: CryptContext) -> str:
+    decoy = _decoy_hash(context)
+    salt_and_digest = "." * 53 if cost.startswith("$2b") else decoy.removeprefix(_cost(decoy))
     return cost + salt_and_digest
 
 
 @cache
-def _decoy_hash() -> str:
-    return get_password_hash(secrets.token_urlsafe())
+def _decoy_hash(context: CryptContext) -> str:
+    return get_password_hash(secrets.token_urlsafe(), context)
 
 
 def _lower_priority() -> None:

@@ -9,6 +9,7 @@ import httpx
 from pydantic import SecretStr, ValidationError
 
 from items_service.schemas.events import EVENT_BATCH, Event, ServiceTokenAnswer
+from service_chassis.certificates import trusted_certificates
 
 MAXIMUM_ANSWER_BYTES = 1024 * 1024
 # How long auth-service shall wait for an event, and how much longer its answer may take.
@@ -47,7 +48,9 @@ class EventFeed:
         headers = {"Accept-Encoding": "identity"}
         self._wait_seconds = wait_seconds
         self._timeout_seconds = wait_seconds + ANSWER_SECONDS
-        self._client = httpx.AsyncClient(headers=headers, timeout=self._timeout_seconds, follow_redirects=False)
+        self._client = httpx.AsyncClient(
+            headers=headers, timeout=self._timeout_seconds, follow_redirects=False, verify=trusted_certificates()
+        )
 
     async def close(self) -> None:
         """Close the connections."""

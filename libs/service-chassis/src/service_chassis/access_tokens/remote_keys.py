@@ -11,6 +11,7 @@ import structlog
 from prometheus_client import Gauge
 
 from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, VerificationKey, parse_key_set, without_keys
+from service_chassis.certificates import trusted_certificates
 from service_chassis.errors import VerificationKeysUnavailableError
 from service_chassis.metrics import labelled_counter
 
@@ -67,7 +68,9 @@ class RemoteKeys:
         self._fetch_timeout_seconds = fetch_timeout_seconds
         # What was compressed can be a thousand times as large as what was received.
         headers = {"Accept-Encoding": "identity"}
-        self._client = httpx.AsyncClient(headers=headers, timeout=fetch_timeout_seconds, follow_redirects=False)
+        self._client = httpx.AsyncClient(
+            headers=headers, timeout=fetch_timeout_seconds, follow_redirects=False, verify=trusted_certificates()
+        )
         self._keys: Mapping[str, VerificationKey] = {}
         self._received: tuple[bytes, Mapping[str, VerificationKey]] = (b"", {})
         # Ids are never used again, and keys are rarely dropped.

@@ -15,6 +15,7 @@ from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import COMMIT, COMMITTED, Door
 from service_chassis.testing.issuer import TokenIssuer
+from service_chassis.testing.metrics import rise_of
 
 ITEMS = "/api/v1/items"
 PATIENCE_SECONDS = 3.0
@@ -52,8 +53,10 @@ async def test_a_request_that_is_cut_off_at_commit_is_no_success(
 ) -> None:
     door.cut_once_at(message)
 
-    response = await client.post(path, json=body)
+    with rise_of("tandem_items_changed_total") as changes:
+        response = await client.post(path, json=body)
 
+    assert changes.by == 0
     assert response.status_code == 503
     assert response.json()["code"] == "database_unavailable"
     assert response.headers["Retry-After"] == "1"

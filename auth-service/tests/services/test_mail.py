@@ -22,8 +22,10 @@ from auth_service.services.background import BackgroundWork
 from auth_service.services.mail import Mail, Mailer
 from service_chassis.logs import configure_logging
 from service_chassis.testing.mailbox import Mailbox, open_mailbox
+from service_chassis.testing.metrics import rise_of
 from service_chassis.testing.servers import LOOPBACK
 
+MAILS = "tandem_mails_total"
 MAIL = Mail(recipient="ada@example.com", subject="Hello", text="Open this:\n\nhttps://app.example.com/#token=4711\n")
 
 
@@ -62,10 +64,13 @@ async def test_a_mail_has_what_its_reader_and_the_servers_on_its_way_need(mailbo
 
 
 async def test_an_address_beyond_ascii_gets_its_mail(mailbox: Mailbox) -> None:
-    async with sending(mailbox.url) as mailer:
-        mailer.send_soon(Mail(recipient="adé@example.com", subject="Hello", text="Hello"))
+    with rise_of(MAILS, outcome="sent") as sent:
+        async with sending(mailbox.url) as mailer:
+            mailer.send_soon(Mail(recipient="adé@example.com", subject="Hello", text="Hello"))
 
-        assert (await mailbox.receive())["To"] == "adé@example.com"
+            assert (await mailbox.receive())["To"] == "adé@example.com"
+
+    assert sent.by == 1
 
 
 @pytest.mark.parametrize("recipient", ["ada@example.com\r\nBcc: x@example.com", "ada@example.com, x@example.com"])
@@ -95,10 +100,11 @@ async def test_a_mail_that_is_refused_for_now_is_tried_again(
 
 async def test_a_mail_that_is_refused_for_good_is_given_up(mailbox: Mailbox, caplog: pytest.LogCaptureFixture) -> None:
     mailbox.answers = ["550 no ada@example.com here"]
-    async with sending(mailbox.url, waits_seconds=(0.01, 0.01)) as mailer:
-        mailer.send_soon(MAIL)
+    with rise_of(MAILS, outcome="failed") as failed, rise_of(MAILS) as all_mails:
+        async with sending(mailbox.url, waits_seconds=(0.01, 0.01)) as mailer:
+            mailer.send_soon(MAIL)
 
-    assert mailbox.attempts == 1
+    assert (mailbox.attempts, failed.by, all_mails.by) == (1, 1, 1)
     [line] = lines(caplog)
     assert (line["event"], line["level"], line["reason"]) == ("mail could not be sent", "error", "SMTPDataError")
     assert "ada@" not in f"{line}"
@@ -107,9 +113,11 @@ async def test_a_mail_that_is_refused_for_good_is_given_up(mailbox: Mailbox, cap
 async def test_a_server_that_stays_away_costs_a_few_attempts_and_a_line(caplog: pytest.LogCaptureFixture) -> None:
     async with open_mailbox() as mailbox:
         url = mailbox.url
-    async with sending(url, waits_seconds=(0.01, 0.01)) as mailer:
-        mailer.send_soon(MAIL)
+    with rise_of(MAILS, outcome="failed") as failed, rise_of(MAILS) as all_mails:
+        async with sending(url, waits_seconds=(0.01, 0.01)) as mailer:
+            mailer.send_soon(MAIL)
 
+    assert (failed.by, all_mails.by) == (1, 1)
     assert [line["event"] for line in lines(caplog)] == ["mail is tried again"] * 2 + ["mail could not be sent"]
     assert "4711" not in f"{lines(caplog)}"
 
@@ -123,10 +131,12 @@ async def test_what_waits_for_another_attempt_leaves_at_shutdown(mailbox: Mailbo
 
 
 async def test_without_a_mail_server_a_local_run_shows_the_mail(caplog: pytest.LogCaptureFixture) -> None:
-    async with sending(None) as mailer:
-        mailer.send_soon(MAIL)
+    with rise_of(MAILS, outcome="logged") as logged:
+        async with sending(None) as mailer:
+            mailer.send_soon(MAIL)
 
     [line] = lines(caplog)
+    assert logged.by == 1
     assert "ada@example.com" in line["event"]
     assert MAIL.text in line["event"]
 
@@ -137,10 +147,12 @@ async def test_without_a_mail_server_nothing_is_shown_elsewhere(caplog: pytest.L
         "email_verification_required": False,
         "secret_key": (SecretStr("x" * 32),),
     }
-    async with sending(None, **settings) as mailer:
-        mailer.send_soon(MAIL)
+    with rise_of(MAILS, outcome="failed") as failed:
+        async with sending(None, **settings) as mailer:
+            mailer.send_soon(MAIL)
 
     [line] = lines(caplog)
+    assert failed.by == 1
     assert (line["level"], line["event"]) == ("error", "mail could not be sent: SMTP_URL is not set")
 
 

@@ -15,11 +15,13 @@ from pydantic import SecretStr
 
 from auth_service.services.rate_limits import PATIENCE_SECONDS, RateLimits
 from local_stack.ports import free_port
+from service_chassis.testing.metrics import metric
 
 NewReplica = Callable[..., RateLimits]
 
 LIMIT = parse("3 per minute")
 
+SHARED = "tandem_rate_limits_shared"
 needs_redis = pytest.mark.skipif(shutil.which("redis-server") is None, reason="redis-server is not installed")
 
 
@@ -141,6 +143,8 @@ async def test_while_redis_is_away_each_process_counts_alone(
     assert await admitted(one, times=4) == [True, True, True, False]
     assert await admitted(other, times=4) == [True, True, True, False]
     assert not one.is_shared
+    one.read_gauges()
+    assert metric(SHARED) == 0
 
 
 @needs_redis
@@ -180,3 +184,5 @@ async def test_valkey_is_another_name_of_the_same_protocol(new_replica: NewRepli
     await admitted(replica, times=1)
 
     assert replica.is_shared
+    replica.read_gauges()
+    assert metric(SHARED) == 1

@@ -1,5 +1,6 @@
 """The wiring of machine clients and of the token endpoint."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -14,6 +15,7 @@ from auth_service.schemas.tokens import TokenForm
 from auth_service.services.clients import ClientService
 from auth_service.services.token_grants import TokenGrantService
 from service_chassis.dependencies import SessionDep
+from service_chassis.transactions import call_on_commit
 
 TokenFormDep = Annotated[TokenForm, Depends(strict_form(TokenForm))]
 
@@ -46,6 +48,7 @@ async def get_token_grant_service(
         signing_key=signing_key,
         settings=resources.settings,
         commit=session.commit,
+        call_on_commit=partial(call_on_commit, session),
     )
 
 

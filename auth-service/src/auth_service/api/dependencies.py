@@ -177,6 +177,7 @@ async def get_token_service(
         signing_key=signing_key,
         settings=resources.settings,
         commit=session.commit,
+        call_on_commit=partial(call_on_commit, session),
     )
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.core.config import Settings
 from auth_service.core.security import PasswordHashing
+from auth_service.metrics import PASSWORD_HASH_JOBS, PASSWORD_HASH_THREADS
 from auth_service.repositories.audit_events import AuditEventRepository
 from auth_service.repositories.outbox_events import OutboxEventRepository
 from auth_service.repositories.signing_keys import SigningKeyRepository
@@ -22,10 +23,13 @@ from auth_service.services.key_sealing import KeySealing
 from auth_service.services.login_queue import LoginQueue
 from auth_service.services.mail import Mailer
 from auth_service.services.rate_limits import RateLimits
+from auth_service.services.session_count import SessionCount
 from auth_service.services.signing_keys import SigningKeys
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
+from service_chassis.database_metrics import show_connections
+from service_chassis.metrics import Gauges
 from service_chassis.pagination import CursorSigner
 
 _MAXIMUM_MAIL_DECISIONS = 2
@@ -60,20 +64,39 @@ class Resources:
             keys=self.signing_keys,
         )
         self.event_feed = EventFeed(self.database)
+        self.session_count = SessionCount(self.database)
+        self.gauges = Gauges(
+            partial(show_connections, self.database),
+            self.signing_keys.read_gauges,
+            self.event_feed.read_gauges,
+            self.rate_limits.read_gauges,
+            self._read_password_hashing,
+        )
 
     async def start(self) -> None:
         """Begin what goes on in the background."""
         self.signing_keys.start()
         self.event_feed.start()
+        self.session_count.start()
+        self.gauges.start()
 
     async def close(self) -> None:
         """End every task and thread, and close every connection."""
+        self.gauges.close()
+        await self.session_count.close()
         await self.background.close()
         await self.signing_keys.close()
         await self.event_feed.close()
         self.password_hashing.close()
         await self.rate_limits.close()
         await self.database.close()
+
+    def _read_password_hashing(self) -> None:
+        # Who waits for a turn to log in waits for a hash.
+        queued = self.password_hashing.queued_count + self.login_queue.waiting_count
+        PASSWORD_HASH_JOBS.labels("busy").set(self.password_hashing.busy_count)
+        PASSWORD_HASH_JOBS.labels("queued").set(queued)
+        PASSWORD_HASH_THREADS.set(self.password_hashing.threads)
 
 
 def new_key_rotation(session: AsyncSession, *, settings: Settings, device: Device) -> KeyRotation:

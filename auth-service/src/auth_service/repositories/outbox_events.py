@@ -1,7 +1,7 @@
 """Statements about events for other services."""
 
 import itertools
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.models import OutboxEvent, OutboxEventType, OutboxHorizon
+from service_chassis.transactions import call_on_commit
 
 Position = tuple[int, int]
 """Where an event stands in the feed: its transaction, and its number."""
@@ -40,10 +41,18 @@ class OutboxEventRepository:
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
 
-    async def add(self, event_type: OutboxEventType, *, subjects: Collection[str], data: dict[str, Any]) -> None:
-        """Insert an event for each subject; they are told if the transaction commits."""
+    async def add(
+        self,
+        event_type: OutboxEventType,
+        *,
+        subjects: Collection[str],
+        data: dict[str, Any],
+        on_commit: Callable[[], None],
+    ) -> None:
+        """Insert an event for each subject, and call back once they are in the database for good."""
         rows = [{"type": event_type, "subject": subject, "data": data} for subject in subjects]
         await self._session.execute(insert(OutboxEvent), rows)
+        call_on_commit(self._session, on_commit)
 
     async def list_after(self, position: Position, *, limit: int) -> Sequence[OutboxEvent]:
         """Return the events after a position, as far as none can come to stand between them any more."""

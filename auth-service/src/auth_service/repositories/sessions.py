@@ -58,6 +58,11 @@ class SessionRepository:
         )
         return (await self._session.scalars(statement)).all()
 
+    async def count_live(self, *, limit: int) -> int:
+        """Count the sessions that have not ended, up to a limit, from their index alone."""
+        live = select(Session.expires_at).where(Session.ended_at.is_(None), Session.expires_at > func.now())
+        return await self._session.scalar(select(func.count()).select_from(live.limit(limit).subquery())) or 0
+
     async def end(self, session_id: UUID, *, user_id: UUID | None = None) -> Session | None:
         """End a session, whosever it is unless an owner is given; None when it has ended before."""
         statement = update(Session).where(Session.id == session_id, Session.ended_at.is_(None))

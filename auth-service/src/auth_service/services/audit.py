@@ -6,6 +6,7 @@ from uuid import UUID
 
 import structlog
 
+from auth_service.metrics import LOGINS, REFRESH_TOKEN_REUSE, SESSIONS_ENDED
 from auth_service.models import AuditEvent, AuditEventType
 from auth_service.repositories.audit_events import AuditEventRepository
 from auth_service.schemas.devices import Device
@@ -51,11 +52,24 @@ class AuditTrail:
             )
             for details in details_of_each
         ]
-        await self._audit_events.add(*audit_events, on_commit=lambda: _log(audit_events))
+        await self._audit_events.add(*audit_events, on_commit=lambda: _tell(audit_events))
 
 
-def _log(audit_events: Sequence[AuditEvent]) -> None:
+def _tell(audit_events: Sequence[AuditEvent]) -> None:
     for audit_event in audit_events:
+        _count(audit_event)
         names = {"user_id": audit_event.user_id, "actor_id": audit_event.actor_id}
         ids = {name: str(value) for name, value in names.items() if value is not None}
         logger.info(audit_event.type, address=audit_event.address, **ids, **audit_event.details)
+
+
+def _count(audit_event: AuditEvent) -> None:
+    match audit_event.type:
+        case AuditEventType.LOGIN_SUCCEEDED:
+            LOGINS.labels("succeeded").inc()
+        case AuditEventType.LOGIN_FAILED:
+            LOGINS.labels(audit_event.details["reason"]).inc()
+        case AuditEventType.REFRESH_REUSED:
+            REFRESH_TOKEN_REUSE.inc()
+        case AuditEventType.SESSION_ENDED:
+            SESSIONS_ENDED.labels(audit_event.details["reason"]).inc()

@@ -55,7 +55,7 @@ class AuthService:
             return None
         user = await self._user_service.create(new_user)
         await self._audit.record(AuditEventType.USER_REGISTERED, user_id=user.id)
-        return user, await self._tokens.begin_session(user)
+        return user, await self._tokens.begin_session(user, grant="registration")
 
     async def log_in(self, *, username: str, password: str) -> TokenPair:
         """Begin a session for who knows the password; every refusal looks and lasts the same.
@@ -80,7 +80,7 @@ class AuthService:
         if upgraded_hash is not None:
             await self._users.replace_password_hash(user.id, upgraded_hash)
         await self._audit.record(AuditEventType.LOGIN_SUCCEEDED, user_id=user.id)
-        return await self._tokens.begin_session(user)
+        return await self._tokens.begin_session(user, grant="password")
 
     async def _register_by_mail(self, new_user: UserCreate) -> None:
         try:
@@ -97,7 +97,14 @@ class AuthService:
         return user.email_verified or not self._settings.email_verification_required
 
     async def _refusal(self, user: User | None) -> InvalidCredentialsError:
-        await self._audit.record(AuditEventType.LOGIN_FAILED, user_id=user.id if user is not None else None)
+        user_id = user.id if user is not None else None
+        await self._audit.record(AuditEventType.LOGIN_FAILED, user_id=user_id, reason=self._reason(user))
         # Commits: that somebody tried stays on record although the request is refused.
         await self._commit()
         return InvalidCredentialsError()
+
+    def _reason(self, user: User | None) -> str:
+        """Say why somebody was refused, to those who operate this service and nobody else."""
+        if user is None or self._may_log_in(user):
+            return "wrong_credentials"
+        return "unverified" if user.is_active else "inactive"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import structlog
 
 from auth_service.errors import CursorTooOldError
+from auth_service.metrics import EVENT_FEED_WAITING
 from auth_service.models import OutboxEvent
 from auth_service.repositories.outbox_events import BEGINNING, OutboxEventRepository, Position
 from service_chassis.background import BackgroundLoop
@@ -35,6 +36,10 @@ class EventFeed:
     def waiting_count(self) -> int:
         """How many readers wait for an event now."""
         return len(self._waiting)
+
+    def read_gauges(self) -> None:
+        """Show how many readers wait."""
+        EVENT_FEED_WAITING.set(self.waiting_count)
 
     def start(self) -> None:
         """Begin to look for events, as long as somebody waits for them."""

@@ -14,6 +14,7 @@ import aiosmtplib
 import structlog
 
 from auth_service.core.mail_server import MailServer
+from auth_service.metrics import MAILS
 
 if TYPE_CHECKING:
     from auth_service.core.config import Settings
@@ -62,11 +63,13 @@ class Mailer:
         if self._server is not None:
             self._background.start("mail", self._deliver(mail, self._server))
         elif self._is_local:
+            MAILS.labels("logged").inc()
             # The one place where a token is logged: a developer without a mail server reads the mail here.
             logger.info(
                 "SMTP_URL is not set, so here is the mail to %s:\n%s\n\n%s", mail.recipient, mail.subject, mail.text
             )
         else:
+            MAILS.labels("failed").inc()
             logger.error("mail could not be sent: SMTP_URL is not set")
 
     async def _deliver(self, mail: Mail, server: MailServer) -> None:
@@ -78,11 +81,13 @@ class Mailer:
                 # The server's words can repeat the address.
                 reason = type(error).__name__
                 if wait_seconds is None or _is_permanent(error):
+                    MAILS.labels("failed").inc()
                     logger.error("mail could not be sent", reason=reason)  # noqa: TRY400  # as said above
                     return
                 logger.warning("mail is tried again", reason=reason)
                 await self._background.pause(wait_seconds)
             else:
+                MAILS.labels("sent").inc()
                 return
 
     def _message(self, mail: Mail) -> EmailMessage:

@@ -9,7 +9,7 @@ from auth_service.models import AuditEventType, User
 from auth_service.repositories.users import UserRepository
 from auth_service.schemas.users import PasswordChange, find_email_spelling
 from auth_service.services.audit import AuditTrail
-from auth_service.services.sessions import SessionService
+from auth_service.services.sessions import SessionEnd, SessionService
 from auth_service.services.throttling import Throttle
 from service_chassis.errors import InvalidTokenError
 
@@ -77,7 +77,7 @@ class PasswordService:
         """Store the hash of a new password for a locked account, and end all sessions but for one to be kept."""
         await self._users.set_password(user, hashed_password)
         await self._audit.record(AuditEventType.PASSWORD_CHANGED, user_id=user.id, actor_id=actor_id)
-        await self._sessions.end_all(user.id, kept_id=kept_session_id, actor_id=actor_id)
+        await self._sessions.end_all(user.id, SessionEnd.PASSWORD_CHANGED, kept_id=kept_session_id, actor_id=actor_id)
 
     async def _refusal(self, user: User) -> WrongPasswordError:
         await self._audit.record(AuditEventType.PASSWORD_CHANGE_FAILED, user_id=user.id)

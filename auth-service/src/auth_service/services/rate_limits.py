@@ -16,6 +16,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from auth_service.metrics import RATE_LIMITS_SHARED
+
 # What a request may lose to a Redis that is away.
 PATIENCE_SECONDS = 0.05
 # How long Redis is left alone after that.
@@ -59,6 +61,10 @@ class RateLimits:
     def is_shared(self) -> bool:
         """Whether all replicas count together at the moment."""
         return self._shared is not None and time.monotonic() >= self._rests_until
+
+    def read_gauges(self) -> None:
+        """Show whether all replicas count together."""
+        RATE_LIMITS_SHARED.set(self.is_shared)
 
     async def count(self, limit: RateLimitItem, *names: str) -> Count:
         """Count an attempt unless the limit is reached."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.core.security import SigningKeyPair
+from auth_service.metrics import SIGNING_KEY_AGE, SIGNING_KEYS
 from auth_service.models import KeyState
 from auth_service.repositories.signing_keys import SigningKeyRepository, StoredKey
 from auth_service.services.key_rotation import KeyRotation, KeyTimes
@@ -17,6 +19,7 @@ from auth_service.services.key_sealing import KeySealing, UnsealedKeys
 from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
 from service_chassis.database import Database
 from service_chassis.errors import DatabaseUnavailableError
+from service_chassis.metrics import UNKNOWN
 
 # How long a replica may go without seeing that another process changed the keys.
 READ_EVERY_SECONDS = 1.0
@@ -30,10 +33,12 @@ logger = structlog.stdlib.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class _KnownKeys:
-    """What a reading gave; the key may sign until the monotonic clock says so, when a newer reading has to."""
+    """What a reading gave; the key was made, and may sign until, when the monotonic clock says so."""
 
     signing_key: SigningKeyPair
     may_sign_until: float
+    made_at: float
+    counts: Mapping[KeyState, int]
     key_set: bytes
     verification_keys: Mapping[str, VerificationKey]
 
@@ -75,6 +80,13 @@ class SigningKeys:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    def read_gauges(self) -> None:
+        """Show how many keys there are, and how old the one is that signs."""
+        known = self._known
+        SIGNING_KEY_AGE.set(UNKNOWN if known is None else time.monotonic() - known.made_at)
+        for state in KeyState:
+            SIGNING_KEYS.labels(state.value).set(UNKNOWN if known is None else known.counts.get(state, 0))
 
     async def signing_key(self) -> SigningKeyPair:
         """Return the key to sign with now; it stays published for as long as what it signs is valid.
@@ -165,7 +177,14 @@ class SigningKeys:
             raise DatabaseUnavailableError
         signing, pair = usable
         key_set, verification_keys = self._publish(stored)
-        return _KnownKeys(pair, await self._promise(signing, read_at=read_at), key_set, verification_keys)
+        return _KnownKeys(
+            signing_key=pair,
+            may_sign_until=await self._promise(signing, read_at=read_at),
+            made_at=read_at - (signing.read_at - signing.key.created_at).total_seconds(),
+            counts=Counter(key.state for key in stored),
+            key_set=key_set,
+            verification_keys=verification_keys,
+        )
 
     def _find_usable(self, stored: Sequence[StoredKey]) -> tuple[StoredKey, SigningKeyPair] | None:
         self._unsealed.update([key.key for key in stored])

@@ -14,6 +14,7 @@ from limits import RateLimitItem, RateLimitItemPerSecond
 
 from auth_service.core.config import Settings
 from auth_service.errors import TooManyAttemptsError
+from auth_service.metrics import RATE_LIMIT_DECISIONS
 from auth_service.models import AuditEventType
 from auth_service.repositories.sessions import SessionRepository
 from auth_service.schemas.devices import Device
@@ -76,7 +77,9 @@ class Throttle:
         allowance = await self._admit("account", self._settings.login_limit_per_account, account, self._network)
         limit = self._settings.login_limit_per_account_everywhere
         everywhere = await self._rate_limits.count(limit, "account everywhere", account)
-        if not everywhere.admitted and not await self._is_known_here(username):
+        admitted = everywhere.admitted or await self._is_known_here(username)
+        _count_decision("account-everywhere", admitted=admitted)
+        if not admitted:
             await self._refuse(_allowance("account-everywhere", limit, count=everywhere), account)
         return allowance
 
@@ -114,6 +117,7 @@ class Throttle:
 
     async def _admit(self, policy: str, limit: RateLimitItem, *names: str) -> Allowance:
         count = await self._rate_limits.count(limit, policy, *names)
+        _count_decision(policy, admitted=count.admitted)
         allowance = _allowance(policy, limit, count=count)
         if not count.admitted:
             await self._refuse(allowance, *names)
@@ -139,6 +143,10 @@ class Throttle:
 
 def _allowance(policy: str, limit: RateLimitItem, *, count: Count) -> Allowance:
     return Allowance(policy, limit.amount, limit.get_expiry(), count.remaining, count.reset_seconds)
+
+
+def _count_decision(policy: str, *, admitted: bool) -> None:
+    RATE_LIMIT_DECISIONS.labels(policy, "allowed" if admitted else "refused").inc()
 
 
 def _spelling(username: str) -> str:

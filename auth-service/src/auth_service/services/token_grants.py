@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from auth_service.core.config import Settings
 from auth_service.core.security import SigningKeyPair, create_access_token, verify_client_secret
 from auth_service.errors import InvalidClientError, InvalidGrantError, InvalidRefreshTokenError, InvalidScopeError
+from auth_service.metrics import TOKENS_ISSUED
 from auth_service.models import AuditEventType, OAuthClient
 from auth_service.repositories.oauth_clients import OAuthClientRepository
 from auth_service.schemas.clients import ClientCredentials
@@ -34,6 +35,7 @@ class TokenGrantService:
         signing_key: SigningKeyPair,
         settings: Settings,
         commit: Callable[[], Awaitable[None]],
+        call_on_commit: Callable[[Callable[[], None]], None],
     ) -> None:
         self._clients = clients
         self._tokens = tokens
@@ -41,6 +43,7 @@ class TokenGrantService:
         self._signing_key = signing_key
         self._settings = settings
         self._commit = commit
+        self._call_on_commit = call_on_commit
 
     async def grant(self, form: TokenForm, credentials: ClientCredentials | None) -> Token:
         """Grant what the form asks for.
@@ -96,4 +99,5 @@ class TokenGrantService:
             "scope": scope,
         }
         access_token = create_access_token(claims, key=self._signing_key)
+        self._call_on_commit(TOKENS_ISSUED.labels("client_credentials").inc)
         return Token(access_token=access_token, expires_in=lifetime_seconds, scope=scope)

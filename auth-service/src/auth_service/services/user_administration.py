@@ -11,7 +11,7 @@ from auth_service.schemas.users import AdminUserCreate, AdminUserUpdate, UserQue
 from auth_service.services.audit import AuditTrail
 from auth_service.services.events import EventPublisher
 from auth_service.services.passwords import PasswordService, refuse_guessable_password
-from auth_service.services.sessions import SessionService
+from auth_service.services.sessions import SessionEnd, SessionService
 from auth_service.services.users import UserService
 from service_chassis.errors import InsufficientScopeError
 from service_chassis.pagination import CursorSigner, Page, cut_page
@@ -156,7 +156,7 @@ class UserAdministration:
         if deactivated:
             await self._events.publish(OutboxEventType.USER_DEACTIVATED, user.id, rights_version=user.rights_version)
             await self._record(AuditEventType.USER_DEACTIVATED, user)
-            await self._sessions.end_all(user.id, actor_id=self._actor.id)
+            await self._sessions.end_all(user.id, SessionEnd.DEACTIVATED, actor_id=self._actor.id)
 
     async def _record(self, event_type: AuditEventType, user: User, **details: bool) -> None:
         await self._audit.record(event_type, user_id=user.id, actor_id=self._actor.id, **details)

@@ -8,13 +8,14 @@ import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cache
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from passlib.context import CryptContext
 
 from auth_service.errors import PasswordHashingBusyError
+from auth_service.metrics import PASSWORD_HASH_DURATION, PASSWORD_HASH_REFUSALS
 
 MAXIMUM_PASSWORD_BYTES = 4096
 # OWASP Password Storage Cheat Sheet: argon2id with 19 MiB, two passes, one lane.
@@ -70,9 +71,21 @@ class PasswordHashing:
     def __init__(self, *, threads: int = 2, queue_length: int = 64, context: CryptContext = PASSWORD_CONTEXT) -> None:
         self._context = context
         self._executor = ThreadPoolExecutor(threads, "password-hashing", initializer=_lower_priority)
-        self._places = threading.BoundedSemaphore(threads + queue_length)
+        self.threads = threads
+        self._places = threads + queue_length
+        self._jobs: set[Future[Any]] = set()
         # By their cost. Until hashes with other parameters are met, today's are the only ones.
         self._decoys = {_cost(_decoy_hash(context)): _decoy_hash(context)}
+
+    @property
+    def busy_count(self) -> int:
+        """How many passwords are hashed now."""
+        return min(len(self._jobs), self.threads)
+
+    @property
+    def queued_count(self) -> int:
+        """How many passwords wait to be hashed."""
+        return max(len(self._jobs) - self.threads, 0)
 
     async def hash(self, password: str) -> str:
         """Return the hash of a new password.
@@ -108,11 +121,13 @@ class PasswordHashing:
             self._decoys.setdefault(cost, _decoy_of(cost, self._context))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
-        if not self._places.acquire(blocking=False):
+        if len(self._jobs) >= self._places:
+            PASSWORD_HASH_REFUSALS.inc()
             raise PasswordHashingBusyError
-        future = self._executor.submit(work)
+        future = self._executor.submit(PASSWORD_HASH_DURATION.time()(work))
+        self._jobs.add(future)
         # The place is free when the thread is, not when a client that hung up stops waiting.
-        future.add_done_callback(lambda _: self._places.release())
+        future.add_done_callback(self._jobs.discard)
         return await asyncio.wrap_future(future)
 
     def close(self) -> None:

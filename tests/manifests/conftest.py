@@ -24,6 +24,11 @@ Manifest = dict[str, Any]
 Render = Callable[..., list[Manifest]]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let `make manifests` write what the tests compare with."""
+    parser.addoption("--renew", action="store_true", help="Write snapshots and READMEs instead of comparing.")
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """A test that asks for a `case` runs once for each set of values."""
     if "case" in metafunc.fixturenames:
@@ -33,6 +38,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="session")
 def charts() -> Path:
     return CHARTS
+
+
+@pytest.fixture(scope="session")
+def cases() -> list[str]:
+    return list(CASES)
+
+
+@pytest.fixture(scope="session")
+def renew(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--renew", default=False))
 
 
 @pytest.fixture(scope="session")

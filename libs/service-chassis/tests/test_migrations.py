@@ -85,6 +85,18 @@ def test_running_again_does_nothing(service_directory: Path, database_url: Secre
     assert fetch(database_url, "SELECT version_num FROM alembic_version") == "0001"
 
 
+def test_a_database_that_a_newer_version_migrated_stays_as_it_is(
+    service_directory: Path, database_url: SecretStr
+) -> None:
+    add_migration(service_directory, "0001", statement="CREATE TABLE notes (id integer)")
+    upgrade_to_head(service_directory)
+    fetch(database_url, "UPDATE alembic_version SET version_num = '0002'")
+
+    upgrade_to_head(service_directory)
+
+    assert fetch(database_url, "SELECT version_num FROM alembic_version") == "0002"
+
+
 def test_a_migration_that_fails_changes_nothing(service_directory: Path, database_url: SecretStr) -> None:
     add_migration(service_directory, "0001", statement="CREATE TABLE notes (id integer)")
     add_migration(service_directory, "0002", statement="SELECT 1/0", down_revision="0001")

@@ -59,8 +59,8 @@ def main() -> None:
 
 def a_stranger_is_refused(client: Client) -> None:
     """Without a token there is nothing to see, and a wrong one is as good as none."""
-    expect(client.items.get(f"{API}/items"), 401, code="not_authenticated")
-    expect(client.auth.get(f"{API}/users/me"), 401, code="not_authenticated")
+    expect(client.items.get(f"{API}/items"), 401, code="missing_token")
+    expect(client.auth.get(f"{API}/users/me"), 401, code="missing_token")
     expect(client.items.get(f"{API}/items", headers={"Authorization": "Bearer not.a.token"}), 401)
     nobody = {"username": f"{secrets.token_hex(8)}@example.com", "password": secrets.token_hex(16)}
     expect(client.auth.post(f"{API}/auth/login", data=nobody), 400)
@@ -85,7 +85,7 @@ def create_read_and_delete_an_item(client: Client) -> None:
     url = f"{API}/items/{created['id']}"
     if expect(client.items.get(url, headers=client.headers), 200)["title"] != "Journey":
         raise JourneyError(f"{url} is another item than was created")
-    expect(client.items.get(url), 401, code="not_authenticated")
+    expect(client.items.get(url), 401, code="missing_token")
     expect(client.items.delete(url, headers=client.headers), 204)
     expect(client.items.get(url, headers=client.headers), 404)
 

@@ -22,7 +22,9 @@ _MIGRATION_LOCK = 0x74616E64656D
 
 
 def upgrade_to_head(service_directory: Path) -> None:
-    """Bring the database of the service whose `alembic.ini` lies in that directory to the newest schema.
+    """Bring the database of the service whose `alembic.ini` lies in that directory to the newest schema it knows.
+
+    A database that a newer version has migrated stays as it is: a rollback runs the old version's migrations again.
 
     Raises:
         DatabaseUnavailableError: the database does not answer; nothing was changed.
@@ -56,4 +58,11 @@ def _migrate(connection: Connection, metadata: MetaData) -> None:
     with context.begin_transaction():
         # Two Jobs, or a Job and a developer, may start at once: the second waits and finds nothing left to do.
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
-        context.run_migrations()
+        if not _is_ahead():
+            context.run_migrations()
+
+
+def _is_ahead() -> bool:
+    """Tell whether the database has a revision above the newest here; revisions are numbers that rise."""
+    there, here = context.get_context().get_current_revision(), context.get_head_revision()
+    return there is not None and here is not None and there > str(here)

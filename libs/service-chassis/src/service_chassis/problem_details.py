@@ -52,6 +52,7 @@ class ProblemDetails(BaseModel):
     instance: str = Field(examples=["/api/v1/items/0198c0de-0000-7000-8000-000000000000"])
     code: str = Field(examples=["not_found"])
     trace_id: str
+    request_id: str = Field(description="The same as in the header X-Request-ID.")
     errors: list[InvalidField] | None = None
 
 
@@ -79,6 +80,7 @@ def problem_response(
         instance=request.scope["path"],
         code=code,
         trace_id=request.state.trace_id,
+        request_id=request.state.request_id,
         errors=list(errors) if errors is not None else None,
     )
     return Response(problem.model_dump_json(exclude_none=True), status, headers, PROBLEM_JSON)
@@ -153,10 +155,11 @@ class UnhandledErrorMiddleware:
 
         try:
             await self._app(scope, receive, watch_start)
-        except Exception:
+        except Exception as error:
             if started or scope["type"] != "http":
                 raise
             logger.exception("unhandled error")
+            scope["state"]["error_type"] = type(error).__qualname__
             response = problem_response(
                 Request(scope),
                 status=HTTPStatus.INTERNAL_SERVER_ERROR,

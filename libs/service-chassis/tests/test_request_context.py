@@ -10,11 +10,14 @@ from fastapi import APIRouter, FastAPI
 from opentelemetry import trace
 from starlette.types import Message, Receive, Scope, Send
 
+from service_chassis.access_log import AccessLog
 from service_chassis.request_context import RequestContextMiddleware
+from service_chassis.settings import ServiceSettings
 from service_chassis.testing.clients import running_client
 
 Logged = Callable[[], list[dict[str, Any]]]
 NewApp = Callable[..., FastAPI]
+NewSettings = Callable[..., ServiceSettings]
 
 UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
@@ -135,7 +138,7 @@ async def test_the_id_of_the_current_trace_is_used(client: httpx.AsyncClient) ->
     assert answer.json()["trace_id"] == TRACE_ID
 
 
-async def test_a_request_that_was_never_answered_counts_as_given_up(logged: Logged) -> None:
+async def test_a_request_that_was_never_answered_counts_as_given_up(logged: Logged, new_settings: NewSettings) -> None:
     async def hang_up(_scope: Scope, _receive: Receive, _send: Send) -> None:
         raise asyncio.CancelledError
 
@@ -147,6 +150,6 @@ async def test_a_request_that_was_never_answered_counts_as_given_up(logged: Logg
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
     with pytest.raises(asyncio.CancelledError):
-        await RequestContextMiddleware(hang_up)(scope, receive, send)
+        await RequestContextMiddleware(hang_up, access_log=AccessLog(new_settings()))(scope, receive, send)
 
     assert [line["status"] for line in logged()] == [499]

@@ -15,6 +15,7 @@ import structlog
 
 from auth_service.core.mail_server import MailServer
 from auth_service.metrics import MAILS
+from service_chassis.tracing.client_spans import client_span
 
 if TYPE_CHECKING:
     from auth_service.core.config import Settings
@@ -105,18 +106,19 @@ class Mailer:
         return message
 
     async def _hand_over(self, message: EmailMessage, server: MailServer) -> None:
-        await aiosmtplib.send(
-            message,
-            hostname=server.hostname,
-            port=server.port,
-            username=server.username,
-            password=server.password,
-            use_tls=server.uses_tls,
-            start_tls=server.starts_tls,
-            tls_context=self._tls,
-            local_hostname=self._domain,
-            timeout=COMMAND_SECONDS,
-        )
+        with client_span("send mail", {"server.address": server.hostname, "server.port": server.port}):
+            await aiosmtplib.send(
+                message,
+                hostname=server.hostname,
+                port=server.port,
+                username=server.username,
+                password=server.password,
+                use_tls=server.uses_tls,
+                start_tls=server.starts_tls,
+                tls_context=self._tls,
+                local_hostname=self._domain,
+                timeout=COMMAND_SECONDS,
+            )
 
     @property
     def _domain(self) -> str:

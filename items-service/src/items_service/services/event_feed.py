@@ -10,6 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from items_service.schemas.events import EVENT_BATCH, Event, ServiceTokenAnswer
 from service_chassis.certificates import trusted_certificates
+from service_chassis.tracing.client_spans import traced_stream
 
 MAXIMUM_ANSWER_BYTES = 1024 * 1024
 # How long auth-service shall wait for an event, and how much longer its answer may take.
@@ -109,7 +110,7 @@ class EventFeed:
 
     async def _exchange(self, method: str, url: str, **options: Any) -> tuple[int, bytes]:  # httpx's own
         """Return status and body of an answer that is no larger than expected."""
-        async with self._client.stream(method, url, **options) as response:
+        async with traced_stream(self._client, method, url=url, **options) as response:
             body = b""
             async for chunk in response.aiter_raw():
                 body += chunk

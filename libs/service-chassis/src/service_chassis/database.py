@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_asyn
 
 from service_chassis.database_metrics import Connections, MeasuredPool, measure_statements
 from service_chassis.errors import DatabaseUnavailableError
+from service_chassis.tracing.database_spans import trace_statements
 
 if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
@@ -51,6 +52,8 @@ class Database:
         measure_statements(self.engine.sync_engine)
         event.listen(self.engine.sync_engine, "checkout", _replace_closed_connection)
         event.listen(self.engine.sync_engine, "handle_error", _abandon_hung_connection)
+        if settings.otel_exporter_otlp_endpoint is not None:
+            trace_statements(self.engine.sync_engine)
         self.session_factory = async_sessionmaker(self.engine, expire_on_commit=False)
 
     @asynccontextmanager

@@ -12,6 +12,7 @@ from sqlalchemy.engine import make_url
 from service_chassis.database import POOL_WAIT_SECONDS, connection_options, is_unavailable
 from service_chassis.database_metrics import Connections, measured_read, measured_wait
 from service_chassis.errors import DatabaseUnavailableError
+from service_chassis.tracing.database_spans import describe_database, statement_span
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -56,7 +57,9 @@ class ReadPool:
     """A few connections beside those of the engine, opened when they are needed first."""
 
     def __init__(self, settings: "ServiceSettings") -> None:
-        _, address = _DIALECT.create_connect_args(make_url(settings.database_url.get_secret_value()))
+        url = make_url(settings.database_url.get_secret_value())
+        self._description = describe_database(url)
+        _, address = _DIALECT.create_connect_args(url)
         self._options = address | connection_options(settings)
         self._pool: asyncpg.Pool | None = None
         self._pending = 0
@@ -70,7 +73,7 @@ class ReadPool:
         try:
             async with self._connection() as connection:
                 try:
-                    with measured_read():
+                    with measured_read(), statement_span(statement.text, self._description):
                         rows: list[ReadRow] = await connection.fetch(statement.text, *statement.arguments(values))
                 except TimeoutError:
                     # A server that did not answer the statement would not answer its cancellation either.

@@ -11,12 +11,12 @@ from uuid_utils.compat import uuid7
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from service_chassis.access_log import AccessLog
+
 REQUEST_ID_HEADER = b"x-request-id"
 _WELL_FORMED_REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}")
-_UNLOGGED_PREFIX = "/health/"
 CLIENT_CLOSED_REQUEST = 499
-
-access_logger = structlog.stdlib.get_logger("access")
+_PROBES_PREFIX = "/health/"
 
 
 class RequestContextMiddleware:
@@ -25,8 +25,9 @@ class RequestContextMiddleware:
     A client's own `X-Request-ID` is kept when it is well-formed, else replaced; the answer carries it either way.
     """
 
-    def __init__(self, app: "ASGIApp") -> None:
+    def __init__(self, app: "ASGIApp", *, access_log: "AccessLog") -> None:
         self._app = app
+        self._access_log = access_log
 
     async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass the request on with its ids bound; write the access line when it is over."""
@@ -34,8 +35,8 @@ class RequestContextMiddleware:
             await self._app(scope, receive, send)
             return
         request_id = _request_id(scope)
-        trace_id = _trace_id()
-        scope.setdefault("state", {}).update(request_id=request_id, trace_id=trace_id)
+        ids = {"request_id": request_id} | _trace_ids()
+        scope.setdefault("state", {}).update(ids)
         status = CLIENT_CLOSED_REQUEST
         started_at = time.perf_counter()
 
@@ -47,11 +48,17 @@ class RequestContextMiddleware:
             await send(message)
 
         structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=trace_id)
+        structlog.contextvars.bind_contextvars(**ids)
         try:
             await self._app(scope, receive, send_with_request_id)
         finally:
-            _write_access_line(scope, status=status, duration_seconds=time.perf_counter() - started_at)
+            if not is_probe(scope):
+                self._access_log.write(
+                    method=scope["method"],
+                    route=route_template(scope),
+                    status=status,
+                    duration_seconds=time.perf_counter() - started_at,
+                )
 
 
 def route_template(scope: "Scope") -> str | None:
@@ -62,6 +69,11 @@ def route_template(scope: "Scope") -> str | None:
     return path
 
 
+def is_probe(scope: "Scope") -> bool:
+    """Whether this is a question of an orchestrator, which nobody wants to read about."""
+    return f"{scope['path']}/".startswith(_PROBES_PREFIX)
+
+
 def _request_id(scope: "Scope") -> str:
     values: list[bytes] = [value for name, value in scope["headers"] if name == REQUEST_ID_HEADER]
     if len(values) == 1 and _WELL_FORMED_REQUEST_ID.fullmatch(values[0]):
@@ -69,19 +81,15 @@ def _request_id(scope: "Scope") -> str:
     return str(uuid7())
 
 
-def _trace_id() -> str:
-    """The current trace's id; where nobody traces, an id of the same form, so that errors can still be quoted."""
-    context = trace.get_current_span().get_span_context()
-    return trace.format_trace_id(context.trace_id) if context.is_valid else uuid7().hex
+def _trace_ids() -> dict[str, str]:
+    """The current trace's ids; where nobody traces, an id of the same form, so that errors can still be quoted.
 
-
-def _write_access_line(scope: "Scope", *, status: int, duration_seconds: float) -> None:
-    if f"{scope['path']}/".startswith(_UNLOGGED_PREFIX):
-        return
-    access_logger.info(
-        "request",
-        method=scope["method"],
-        route=route_template(scope),
-        status=status,
-        duration_seconds=round(duration_seconds, 6),
+    A `span_id` says that the trace was recorded and can be looked up.
+    """
+    span = trace.get_current_span().get_span_context()
+    if not span.is_valid:
+        return {"trace_id": uuid7().hex}
+    trace_id = trace.format_trace_id(span.trace_id)
+    return {"trace_id": trace_id} | (
+        {"span_id": trace.format_span_id(span.span_id)} if span.trace_flags.sampled else {}
     )

@@ -124,6 +124,13 @@ class ServiceSettings(BaseSettings):
     """Where Prometheus finds the metrics; no proxy routes it."""
     web_concurrency: int = Field(1, ge=1, le=64)
     """How many processes answer on the port."""
+    otel_exporter_otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")
+    """Where a collector takes spans; nothing is traced while this is not set."""
+    otel_exporter_otlp_protocol: Literal["grpc", "http/protobuf"] = "grpc"
+    otel_traces_sampler_arg: float = Field(1.0, ge=0, le=1)
+    """Which part of the traces that begin here is recorded; a caller's `traceparent` has decided for its own."""
+    access_log_sample_ratio: float = Field(1.0, ge=0, le=1)
+    """Which part of the access lines is written; those of a 5xx all are."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["auto", "console", "json"] = "auto"
 

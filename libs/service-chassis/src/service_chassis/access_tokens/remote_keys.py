@@ -14,6 +14,7 @@ from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, Verificati
 from service_chassis.certificates import trusted_certificates
 from service_chassis.errors import VerificationKeysUnavailableError
 from service_chassis.metrics import labelled_counter
+from service_chassis.tracing.client_spans import traced_stream
 
 REFRESH_SECONDS = 60.0
 # While there are none, or a forgotten one is still published: soon, then less and less often.
@@ -203,7 +204,7 @@ class RemoteKeys:
             logger.exception("verification keys not stored")
 
     async def _download(self) -> bytes:
-        async with self._client.stream("GET", self._url) as response:
+        async with traced_stream(self._client, "GET", url=self._url) as response:
             if response.status_code != httpx.codes.OK:
                 raise ValueError(f"answered with status {response.status_code}")
             document = b""

@@ -39,7 +39,7 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     """Keep a developer's `.env` and exported settings out of the tests."""
     monkeypatch.chdir(tmp_path)
     shared = {name.upper() for name in ServiceSettings.model_fields} | {"SECRETS_DIRECTORY"}
-    for name in [name for name in os.environ if name.startswith(("AUTH_", "ITEMS_")) or name in shared]:
+    for name in [name for name in os.environ if name.startswith(("AUTH_", "ITEMS_", "OTEL_")) or name in shared]:
         monkeypatch.delenv(name)
 
 

@@ -82,12 +82,12 @@ openapi: .venv/.installed ## Write each service's openapi.json, so that a review
 observability: .venv/.installed ## Write rules and dashboards from deploy/observability/slo.yaml
 	@$(VENV) -m observability generate
 
-# Each image installs what its service needs, as the lock of everything pins it. Typer's colours need a fifth of the
-# other packages' Python code, and nobody sees them there.
 .PHONY: manifests
 manifests: .venv/.installed ## Write what the charts render to and the tables of their values, so that a review sees it
 	@$(VENV) -m pytest --quiet -n 0 --renew tests/manifests/test_snapshots.py tests/manifests/test_readmes.py
 
+# Each image installs what its service needs, as the lock of everything pins it. Typer's colours need a fifth of the
+# other packages' Python code, and nobody sees them there.
 .PHONY: lock
 lock: .venv/.created ## Renew every requirements.lock after a change of dependencies; UPGRADE=1 takes the newest
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev pyproject.toml --output-file "$(LOCK)"

@@ -62,7 +62,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     port = free_port()
     folder = tmp_path_factory.mktemp("gateway")
     with _echo("auth") as auth_url, _echo("items") as items_url:
-        command = write_gateway_files(folder, port=port, auth_url=auth_url, items_url=items_url, json_logs=True)
+        command = write_gateway_files(folder, port=port, auth_urls=[auth_url], items_urls=[items_url], json_logs=True)
         with (
             subprocess.Popen(command, cwd=folder) as process,
             httpx.Client(base_url=f"http://{LOOPBACK}:{port}", trust_env=False) as client,

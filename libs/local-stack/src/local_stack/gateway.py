@@ -3,6 +3,7 @@
 import json
 import shutil
 import sysconfig
+from collections.abc import Sequence
 from pathlib import Path
 
 from local_stack.errors import LocalStackError
@@ -16,15 +17,23 @@ WELL_KNOWN = "/.well-known/"
 ENCODED_CHARACTERS = ("Slash", "BackSlash", "NullCharacter", "Semicolon", "Percent", "QuestionMark", "Hash")
 
 
-def write_gateway_files(directory: Path, *, port: int, auth_url: str, items_url: str, json_logs: bool) -> list[str]:
+def write_gateway_files(
+    directory: Path, *, port: int, auth_urls: Sequence[str], items_urls: Sequence[str], json_logs: bool
+) -> list[str]:
     """Write Traefik's configuration into a directory and return the command line that uses it."""
-    routes = directory / "gateway-routes.yml"
     entry = directory / "gateway.yml"
-    # JSON is valid YAML, and Traefik goes by the file's extension.
-    routes.write_text(json.dumps(_routes(auth_url=auth_url, items_url=items_url), indent=1))
+    routes = write_routes(directory, auth_urls=auth_urls, items_urls=items_urls)
     entry.write_text(json.dumps(_entry(port, routes=routes, json_logs=json_logs), indent=1))
     # A file named here keeps Traefik from picking up /etc/traefik or ./traefik.yml.
     return [_traefik(), f"--configFile={entry}"]
+
+
+def write_routes(directory: Path, *, auth_urls: Sequence[str], items_urls: Sequence[str]) -> Path:
+    """Say which processes of each service get requests; a gateway that runs goes by it a moment later."""
+    # JSON is valid YAML, and Traefik goes by the file's extension.
+    routes, written = directory / "gateway-routes.yml", directory / "gateway-routes.json"
+    written.write_text(json.dumps(_routes(auth_urls=auth_urls, items_urls=items_urls), indent=1))
+    return written.replace(routes)
 
 
 def _entry(port: int, *, routes: Path, json_logs: bool) -> dict[str, object]:
@@ -41,13 +50,15 @@ def _entry(port: int, *, routes: Path, json_logs: bool) -> dict[str, object]:
                 },
             }
         },
-        "providers": {"file": {"filename": str(routes), "watch": False}},
+        "providers": {"file": {"filename": str(routes), "watch": True}, "providersThrottleDuration": "100ms"},
+        # Shorter than the 75 s after which a service closes an idle connection: a request could meet the end of one.
+        "serversTransport": {"forwardingTimeouts": {"idleConnTimeout": "60s"}},
         # WARN: below it Traefik tells at each start that its version check and telemetry are off.
         "log": {"level": "WARN", "format": "json" if json_logs else "common", "noColor": True},
     }
 
 
-def _routes(*, auth_url: str, items_url: str) -> dict[str, object]:
+def _routes(*, auth_urls: Sequence[str], items_urls: Sequence[str]) -> dict[str, object]:
     auth_rule = " || ".join([*map(_at_or_below, AUTH_PATHS), f"PathPrefix(`{WELL_KNOWN}`)"])
     items_rule = " || ".join(map(_at_or_below, ITEMS_PATHS))
     return {
@@ -56,7 +67,7 @@ def _routes(*, auth_url: str, items_url: str) -> dict[str, object]:
                 "auth": {"entryPoints": ["web"], "rule": auth_rule, "service": "auth"},
                 "items": {"entryPoints": ["web"], "rule": items_rule, "service": "items"},
             },
-            "services": {"auth": _service(auth_url), "items": _service(items_url)},
+            "services": {"auth": _service(auth_urls), "items": _service(items_urls)},
         }
     }
 
@@ -66,8 +77,8 @@ def _at_or_below(path: str) -> str:
     return f"Path(`{path}`) || PathPrefix(`{path}/`)"
 
 
-def _service(url: str) -> dict[str, object]:
-    return {"loadBalancer": {"servers": [{"url": url}]}}
+def _service(urls: Sequence[str]) -> dict[str, object]:
+    return {"loadBalancer": {"servers": [{"url": url} for url in urls]}}
 
 
 def _traefik() -> str:

@@ -173,8 +173,8 @@ class Pair:
         arguments = write_gateway_files(
             self._state.path,
             port=self.settings.port,
-            auth_url=self.url(AUTH),
-            items_url=self.url(ITEMS),
+            auth_urls=[self.url(AUTH)],
+            items_urls=[self.url(ITEMS)],
             json_logs=not self._output.is_terminal,
         )
         gateway = await self._supervisor.start(

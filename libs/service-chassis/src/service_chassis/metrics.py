@@ -56,8 +56,9 @@ class Gauges:
         _running.append(self)
 
     def close(self) -> None:
-        """Be read no more."""
-        _running.remove(self)
+        """Be read no more; a command line closes what it never started."""
+        if self in _running:
+            _running.remove(self)
 
     def read(self) -> None:
         """Set the gauges to what is so now."""

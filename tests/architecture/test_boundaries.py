@@ -39,8 +39,8 @@ def find_environment_reads(source: str) -> Iterator[str]:
 
 
 def may_read_environment(path: Path) -> bool:
-    named = path.match("core/config.py") or path.match("service_chassis/settings.py")
-    return named or not {"local_stack", "testing", "loadtests"}.isdisjoint(path.parts)
+    names = ("core/config.py", "service_chassis/settings.py", "service_chassis/shared_metrics.py")
+    return any(map(path.match, names)) or not {"local_stack", "testing", "loadtests"}.isdisjoint(path.parts)
 
 
 def test_only_writes_that_survive_an_error_are_committed_by_hand(source_files: dict[Path, str]) -> None:
@@ -100,6 +100,7 @@ def test_a_read_of_the_environment_is_found(source: str) -> None:
     [
         ("auth-service/src/auth_service/core/config.py", True),
         ("libs/service-chassis/src/service_chassis/settings.py", True),
+        ("libs/service-chassis/src/service_chassis/shared_metrics.py", True),
         ("libs/local-stack/src/local_stack/run.py", True),
         ("libs/service-chassis/src/service_chassis/testing/plugin.py", True),
         ("loadtests/bench/environment.py", True),

@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import closing
 
 import httpx
 import pytest
@@ -10,7 +11,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge
 
 from local_stack.ports import free_port
 from service_chassis.metrics import UNKNOWN, Exposition, Gauges
-from service_chassis.metrics_server import serving_metrics
+from service_chassis.metrics_server import MetricsServer
 from service_chassis.testing.servers import LOOPBACK
 
 OPENMETRICS = "application/openmetrics-text; version=1.0.0"
@@ -24,7 +25,7 @@ def registry() -> CollectorRegistry:
 @pytest.fixture
 def url(registry: CollectorRegistry) -> Iterator[str]:
     port = free_port()
-    with serving_metrics(Exposition(registry), host=LOOPBACK, port=port):
+    with closing(MetricsServer(Exposition(registry), host=LOOPBACK, port=port)):
         yield f"http://{LOOPBACK}:{port}/metrics"
 
 
@@ -92,7 +93,7 @@ def test_the_port_is_free_again_at_once(registry: CollectorRegistry) -> None:
     port = free_port()
     for _ in range(2):
         began = time.monotonic()
-        with serving_metrics(Exposition(registry), host=LOOPBACK, port=port):
+        with closing(MetricsServer(Exposition(registry), host=LOOPBACK, port=port)):
             assert httpx.get(f"http://{LOOPBACK}:{port}").status_code == 200
         assert time.monotonic() - began < 5
 
@@ -106,11 +107,11 @@ def test_a_port_that_is_taken_is_one_sentence(registry: CollectorRegistry) -> No
         refusal = f"METRICS_PORT: port {port} can't be listened on: Address already in use."
 
         with pytest.raises(SystemExit, match=refusal):
-            serving_metrics(Exposition(registry), host=LOOPBACK, port=port).__enter__()
+            MetricsServer(Exposition(registry), host=LOOPBACK, port=port)
 
 
 @pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this machine has no IPv6")
 def test_metrics_are_served_over_ipv6_where_the_service_is(registry: CollectorRegistry) -> None:
     port = free_port()
-    with serving_metrics(Exposition(registry), host="::", port=port):
+    with closing(MetricsServer(Exposition(registry), host="::", port=port)):
         assert httpx.get(f"http://{LOOPBACK}:{port}").status_code == 200

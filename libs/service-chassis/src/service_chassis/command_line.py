@@ -16,6 +16,7 @@ from pydantic import SecretStr
 from service_chassis.errors import ServiceError
 from service_chassis.logs import configure_logging
 from service_chassis.settings import InvalidSettingsError, ServiceSettings, load_settings
+from service_chassis.shared_metrics import measure_this_process_alone, shared_metrics_directory
 
 CHASSIS_SOURCE = Path(__file__).parent
 
@@ -47,18 +48,33 @@ def _serve_command(package_directory: Path, settings_class: type[ServiceSettings
         reload: Annotated[bool, typer.Option("--reload", help="Restart when the source changes.")] = False,
     ) -> None:
         """Answer requests until a signal ends it."""
+        settings = load_settings(settings_class)
+        application = f"{package_directory.name}.main:create_app"
+        if settings.web_concurrency > 1 and not reload:
+            _serve_with_workers(application, settings, host=host, port=port)
+            return
+        measure_this_process_alone()
         from service_chassis.server import serve
 
-        settings = load_settings(settings_class)
-        serve(
-            f"{package_directory.name}.main:create_app",
+        directories = [package_directory, CHASSIS_SOURCE] if reload else None
+        serve(application, host=host, port=port, metrics_port=settings.metrics_port, reload_directories=directories)
+
+    return serve_command
+
+
+def _serve_with_workers(application: str, settings: ServiceSettings, *, host: str, port: int) -> None:
+    configure_logging(settings)
+    with shared_metrics_directory() as directory:
+        from service_chassis.workers import serve_with_workers
+
+        serve_with_workers(
+            application,
             host=host,
             port=port,
             metrics_port=settings.metrics_port,
-            reload_directories=[package_directory, CHASSIS_SOURCE] if reload else None,
+            worker_count=settings.web_concurrency,
+            metrics_directory=directory,
         )
-
-    return serve_command
 
 
 def _migrate_command(package_directory: Path, settings_class: type[ServiceSettings]) -> Callable[[], None]:

@@ -4,8 +4,6 @@ import os
 import socket
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -18,28 +16,31 @@ from typing_extensions import override
 _LOOK_SECONDS = 0.1
 
 
-@contextmanager
-def serving_metrics(collector: Collector, *, host: str, port: int) -> Iterator[socket.socket]:
-    """Answer whoever asks on that port while a block lasts; the value is the socket that listens.
+class MetricsServer:
+    """Answers whoever asks on that port, on any path.
 
     Raises:
-        SystemExit: it can't be listened on; its text says so.
+        SystemExit: it can't be listened on; the text says so.
     """
 
-    class Server(ThreadingWSGIServer):
-        address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    def __init__(self, collector: Collector, *, host: str, port: int) -> None:
+        class Server(ThreadingWSGIServer):
+            address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
 
-    try:
-        server = make_server(host, port, make_wsgi_app(collector), Server, handler_class=_Handler)
-    except OSError as error:
-        sys.exit(f"METRICS_PORT: port {port} can't be listened on: {os.strerror(error.errno or 0)}.")
-    thread = threading.Thread(target=server.serve_forever, args=[_LOOK_SECONDS], name="metrics", daemon=True)
-    thread.start()
-    try:
-        yield server.socket
-    finally:
-        server.shutdown()
-        server.server_close()
+        try:
+            self._server = make_server(host, port, make_wsgi_app(collector), Server, handler_class=_Handler)
+        except OSError as error:
+            sys.exit(f"METRICS_PORT: port {port} can't be listened on: {os.strerror(error.errno or 0)}.")
+        threading.Thread(target=self._server.serve_forever, args=[_LOOK_SECONDS], name="metrics", daemon=True).start()
+
+    def leave_to_parent(self) -> None:
+        """Let go of the port in a process that was forked; who answers on it is its parent."""
+        self._server.socket.close()
+
+    def close(self) -> None:
+        """Stop, and free the port."""
+        self._server.shutdown()
+        self._server.server_close()
 
 
 class _Handler(WSGIRequestHandler):

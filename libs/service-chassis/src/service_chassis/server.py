@@ -3,7 +3,7 @@
 import signal
 import socket
 import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from uvicorn.supervisors import ChangeReload
 
 from service_chassis.ending import tell_that_the_end_has_begun
 from service_chassis.metrics import Exposition
-from service_chassis.metrics_server import serving_metrics
+from service_chassis.metrics_server import MetricsServer
 
 SERVER_OPTIONS: dict[str, Any] = {
     "loop": "auto",
@@ -49,7 +49,7 @@ class Server(uvicorn.Server):
     def _metrics(self) -> AbstractContextManager[object]:
         if self._metrics_port is None:
             return nullcontext()
-        return serving_metrics(Exposition(), host=self.config.host, port=self._metrics_port)
+        return closing(MetricsServer(Exposition(), host=self.config.host, port=self._metrics_port))
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

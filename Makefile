@@ -138,6 +138,13 @@ imports: .venv/.installed ## Check that imports point down, as pyproject.toml sa
 dead-code: .venv/.installed ## Find code that nothing uses
 	@! $(VENV) -m vulture | grep -Ev ': unused (import|variable|attribute) '
 
+# Its dependencies are pinned to old versions of ours, so it has an environment of its own. The case `bare` turns safety off on purpose.
+CHECKOV := checkov==3.3.30
+.PHONY: check-manifests
+check-manifests: .venv/.installed ## Check what the charts render to with checkov, which is fetched the first time
+	@$(UV) tool run --quiet --from $(CHECKOV) checkov --config-file deploy/charts/.checkov.yaml \
+		$(addprefix --file ,$(filter-out %/bare.yaml,$(wildcard tests/manifests/snapshots/*.yaml)))
+
 ##@ Tidy up
 
 .PHONY: clean

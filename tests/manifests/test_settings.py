@@ -12,15 +12,15 @@ Render = Callable[..., list[Manifest]]
 
 SETTINGS: dict[str, type[ServiceSettings]] = {"auth-service": AuthSettings, "items-service": ItemsSettings}
 SECRET_SETTINGS = {"SECRET_KEY", "DATABASE_URL", "SMTP_URL", "FEED_CLIENT_SECRET"}
-# Read by others than the settings' classes: where secret files are, and what telemetry reads on its own.
-OTHERS = {"SECRETS_DIRECTORY", "METRICS_PORT"}
+# Where secret files are is asked before anything is read.
+OTHERS = {"SECRETS_DIRECTORY"}
 
 
 def test_every_setting_is_one_that_the_service_reads(manifests: list[Manifest]) -> None:
     for service, settings in SETTINGS.items():
         known = {name.upper() for name in settings.model_fields} | OTHERS
         told = config_map(manifests, f"tandem-{service}").keys()
-        assert {name for name in told if not name.startswith("OTEL_")} <= known
+        assert told <= known
 
 
 def test_no_secret_is_in_a_config_map(manifests: list[Manifest]) -> None:

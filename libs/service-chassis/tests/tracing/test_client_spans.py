@@ -19,6 +19,8 @@ TracedClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 RECORDED = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-01"}
 NOT_RECORDED = {"traceparent": f"00-{TRACE_ID}-b7ad6b7169203331-00"}
+# By whom it is asked for, by whom it is made, and by whom it is answered.
+CALL = ("GET /api/v1/calling/{port}", "GET /api/v1/called", "GET /api/v1/called")
 
 called = APIRouter()
 calling = APIRouter()
@@ -62,7 +64,7 @@ async def test_a_call_goes_on_in_the_service_that_is_called(
     async with traced_client(calling) as client:
         await client.get(f"/api/v1/calling/{called_port}", headers=RECORDED)
 
-    spans = {(span.service, span.kind): span for span in collector.trace(TRACE_ID, spans=3)}
+    spans = {(span.service, span.kind): span for span in collector.trace(TRACE_ID, *CALL)}
     request, call = spans["trial-service", "SERVER"], spans["trial-service", "CLIENT"]
     called = spans["called-service", "SERVER"]
     assert (call.parent_id, called.parent_id) == (request.span_id, call.span_id)
@@ -91,7 +93,7 @@ async def test_what_nobody_asked_for_is_a_trace_of_its_own(
 
     (began,) = (span for span in collector.spans if span.kind == "CLIENT")
     assert began.parent_id == ""
-    assert [span.service for span in collector.trace(began.trace_id, spans=2)] == ["trial-service", "called-service"]
+    assert [span.service for span in collector.trace(began.trace_id, *CALL[1:])] == ["trial-service", "called-service"]
 
 
 async def test_who_is_called_is_told_that_a_trace_is_not_recorded(
@@ -117,7 +119,7 @@ async def test_a_call_that_fails_tells_its_kind_and_not_its_text(
         port = called_port if path else free_port()
         await client.get(f"/api/v1/calling/{port}", params={"path": path or "/"}, headers=RECORDED)
 
-    call = next(span for span in collector.trace(TRACE_ID, spans=2) if span.kind == "CLIENT")
+    call = next(span for span in collector.trace(TRACE_ID, CALL[0]) if span.kind == "CLIENT")
 
     assert call.failed
     assert call.attributes["error.type"] == ("404" if path else "ConnectError")

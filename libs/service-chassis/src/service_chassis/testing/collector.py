@@ -1,5 +1,6 @@
 """A collector on real sockets that keeps the spans it gets, over gRPC and over HTTP."""
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -73,17 +74,19 @@ class Collector(TraceServiceServicer):
             if not self._arrived.wait_for(lambda: self._exports_begun, _PATIENCE_SECONDS):
                 raise TimeoutError("nobody exports")
 
-    def trace(self, trace_id: str, *, spans: int) -> list[CollectedSpan]:
-        """Wait until a trace has that many spans, and return them in the order of their arrival."""
+    def trace(self, trace_id: str, *names: str) -> list[CollectedSpan]:
+        """Wait until a trace has spans of these names, and return all it has in the order of their arrival."""
 
-        def of_trace() -> list[CollectedSpan]:
+        def spans() -> list[CollectedSpan]:
             return [span for span in self._spans if span.trace_id == trace_id]
 
+        def is_complete() -> bool:
+            return Counter(span.name for span in spans()) >= Counter(names)
+
         with self._arrived:
-            arrived = self._arrived.wait_for(lambda: len(of_trace()) >= spans, _PATIENCE_SECONDS)
-        if not arrived:
-            raise TimeoutError(f"only {of_trace()}")
-        return of_trace()
+            if not self._arrived.wait_for(is_complete, _PATIENCE_SECONDS):
+                raise TimeoutError(f"only {spans()}")
+        return spans()
 
     def Export(  # noqa: N802  # gRPC's
         self, request: ExportTraceServiceRequest, context: grpc.ServicerContext | None

@@ -1,8 +1,9 @@
 """A mail server on a real socket that keeps what it gets."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from email import message_from_bytes
 from email.message import EmailMessage
 from email.policy import default
@@ -61,3 +62,33 @@ async def open_mailbox(**options: Any) -> AsyncIterator[Mailbox]:  # whatever ai
     yield mailbox
     server.close()
     await server.wait_closed()
+
+
+class ThreadedMailbox:
+    """A mailbox for tests that are not asynchronous themselves."""
+
+    def __init__(self, mailbox: Mailbox, loop: asyncio.AbstractEventLoop) -> None:
+        self.url = mailbox.url
+        self._mailbox = mailbox
+        self._loop = loop
+
+    def receive(self) -> EmailMessage:
+        """Wait for the next mail."""
+        return asyncio.run_coroutine_threadsafe(self._mailbox.receive(), self._loop).result()
+
+
+@contextmanager
+def mailbox_in_a_thread() -> Iterator[ThreadedMailbox]:
+    """Listen in another thread until the block ends."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, name="mailbox")
+    thread.start()
+    opening = open_mailbox()
+    mailbox = asyncio.run_coroutine_threadsafe(opening.__aenter__(), loop).result()
+    try:
+        yield ThreadedMailbox(mailbox, loop)
+    finally:
+        asyncio.run_coroutine_threadsafe(opening.__aexit__(None, None, None), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()

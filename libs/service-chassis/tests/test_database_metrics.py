@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -45,6 +46,17 @@ async def test_connections_are_shown_as_they_are(database: Database) -> None:
     assert meanwhile == {"used": 1, "idle": 0}
     assert connections() == {"used": 0, "idle": 1}
     assert metric("db_client_connection_max") == 2
+
+
+async def test_a_pool_of_ours_tells_no_more_in_the_log_than_sqlalchemys_own(
+    logged: Callable[[], list[dict[str, Any]]], database_url: SecretStr, new_settings: Callable[..., ServiceSettings]
+) -> None:
+    database = Database(new_settings(database_url=database_url))
+
+    await database.schema_revision()
+    await database.close()
+
+    assert logged() == []
 
 
 async def test_who_waits_for_a_connection_is_shown_and_who_waited_in_vain_is_counted(database: Database) -> None:

@@ -93,5 +93,7 @@ def _hand_over_library_loggers(settings: "ServiceSettings") -> None:
     level = logging.INFO if settings.log_level == "DEBUG" else logging.WARNING
     for name in ("sqlalchemy", "asyncpg", "httpcore", "httpx", "python_multipart", "urllib3", "watchfiles"):
         logging.getLogger(name).setLevel(level)
+    # SQLAlchemy names a pool's logger after the pool's class, and ours is in this module.
+    logging.getLogger("service_chassis.database_metrics").setLevel(level)
     # They tell of each attempt, every few seconds while no collector is there; `SpanExport` tells of each change.
     logging.getLogger("opentelemetry.exporter").setLevel(logging.CRITICAL)

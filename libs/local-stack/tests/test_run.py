@@ -157,11 +157,7 @@ def test_a_second_run_at_the_same_time_is_refused(running: Run, repository: Repo
 
 
 def test_a_service_that_dies_is_reported_and_takes_nobody_with_it(running: Run) -> None:
-    (service,) = [
-        process_id
-        for process_id in running.processes()
-        if "items_service\0serve" in Path(f"/proc/{process_id}/cmdline").read_text()
-    ]
+    (service,) = [each for each in running.processes() if "items_service serve" in _ask_ps("args=", each)]
 
     os.kill(service, signal.SIGKILL)
 
@@ -295,6 +291,10 @@ def _wait_until_gone(processes: set[int], *, seconds: float = 8) -> None:
 
 
 def _is_alive(process_id: int) -> bool:
-    command = ["/bin/ps", "-o", "stat=", "-p", str(process_id)]
-    state = subprocess.run(command, check=False, capture_output=True, text=True).stdout
+    state = _ask_ps("stat=", process_id)
     return bool(state) and not state.startswith("Z")
+
+
+def _ask_ps(what: str, process_id: int) -> str:
+    command = ["/bin/ps", "-ww", "-o", what, "-p", str(process_id)]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stdout

@@ -18,6 +18,8 @@ WORKERS  := $(if $(T),0,auto)
 # Where Python may not keep what it compiled, each process that a test starts compiles the services anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+needs = command -v $(1) >/dev/null || { echo 'This needs $(1), which is not installed.' >&2; exit 1; }
+
 # An environment that was copied or moved, or whose Python is gone, is built anew.
 ifneq ($(shell test -x $(VENV) && cat .venv/.created 2>/dev/null),$(CURDIR))
 .PHONY: .venv/.created
@@ -42,16 +44,6 @@ test: .venv/.installed ## Run every test with coverage; T=path runs these alone
 .PHONY: test-large
 test-large: .venv/.installed ## Run the tests that need two million rows
 	@$(VENV) -m pytest -n 0 -m large items-service/tests
-
-.PHONY: images
-images: ## Build both images with docker or podman; TAG=1.2.3 names them
-	@engine=$$(command -v docker || command -v podman) || \
-		{ echo 'Building images needs docker or podman, and neither is installed.' >&2; exit 1; }; \
-	case $$engine in *podman) format=--format=docker ;; *) format= ;; esac; \
-	for service in $(SERVICES); do \
-		$$engine build $$format --build-arg "VERSION=$(TAG)" --build-arg "REVISION=$$(git rev-parse HEAD)" \
-			--file $$service/Dockerfile --tag "$$service:$(TAG)" . || exit 1; \
-	done
 
 .PHONY: images-test
 images-test: .venv/.installed ## Build both images and run them confined, as Kubernetes does
@@ -110,6 +102,36 @@ load-workers: ## The same with N processes that generate the load
 .PHONY: bench
 bench: .venv/.installed ## Compare what a request costs with the limit and with the guides' way; KEEP=1 keeps the result
 	@$(VENV) -m loadtests.bench $(if $(KEEP),--keep)
+
+##@ Deploy
+
+.PHONY: images
+images: ## Build both images with docker or podman; TAG=1.2.3 names them
+	@engine=$$(command -v docker || command -v podman) || \
+		{ echo 'Building images needs docker or podman, and neither is installed.' >&2; exit 1; }; \
+	case $$engine in *podman) format=--format=docker ;; *) format= ;; esac; \
+	for service in $(SERVICES); do \
+		$$engine build $$format --build-arg "VERSION=$(TAG)" --build-arg "REVISION=$$(git rev-parse HEAD)" \
+			--file $$service/Dockerfile --tag "$$service:$(TAG)" . || exit 1; \
+	done
+
+.PHONY: cluster
+cluster: ## Make a local cluster with kind, or bring the images of TAG into the one that is there
+	@$(call needs,kind)
+	@$(MAKE) --no-print-directory images
+	@kind get clusters 2>/dev/null | grep -qx tandem || kind create cluster --name tandem
+	@kind load docker-image --name tandem $(addsuffix :$(TAG),$(SERVICES))
+
+.PHONY: deploy
+deploy: ## Install or upgrade the release in the current cluster; VALUES=file.yaml says what is other than on kind
+	@$(call needs,helm)
+	@helm upgrade --install tandem deploy/charts/tandem --namespace tandem --create-namespace --wait \
+		$(foreach service,$(SERVICES),--set-string $(service).image.tag=$(TAG)) $(addprefix --values ,$(VALUES))
+
+.PHONY: undeploy
+undeploy: ## Remove the release; its secrets and volumes stay
+	@$(call needs,helm)
+	@helm uninstall tandem --namespace tandem --wait
 
 ##@ Check one thing
 

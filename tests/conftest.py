@@ -1,7 +1,8 @@
-"""The running pair: both services as real processes on real sockets behind the real gateway."""
+"""The running pair: both services as real processes behind the real gateway, or the one at TANDEM_URL."""
 
 import os
 from collections.abc import Iterator
+from typing import NoReturn
 
 import httpx
 import pytest
@@ -11,6 +12,21 @@ from local_stack.ports import free_port
 from local_stack.running_pair import RunningPair, running_pair
 from service_chassis.testing.collector import Collector, collecting
 from service_chassis.testing.mailbox import ThreadedMailbox, mailbox_in_a_thread
+
+
+class DeployedPair(RunningPair):
+    """A pair that somebody else started: a test that needs more of it than its address is skipped."""
+
+    def __init__(self, base_url: str) -> None:  # there is no process to know of
+        self.base_url = base_url.rstrip("/")
+        if "TANDEM_SUPERUSER_PASSWORD" in os.environ:
+            self.superuser_email = os.environ.get("TANDEM_SUPERUSER_EMAIL", "admin@example.com")
+            self.superuser_password = os.environ["TANDEM_SUPERUSER_PASSWORD"]
+
+    def __getattr__(self, name: str) -> NoReturn:
+        if name.startswith("superuser"):
+            pytest.skip("needs a superuser: TANDEM_SUPERUSER_EMAIL and TANDEM_SUPERUSER_PASSWORD")
+        pytest.skip(f"needs a pair on this machine ({name.strip('_')}), and TANDEM_URL leads elsewhere")
 
 
 @pytest.fixture(scope="session")
@@ -28,9 +44,12 @@ def mailbox() -> Iterator[ThreadedMailbox]:
 
 
 @pytest.fixture(scope="session")
-def pair(
-    tmp_path_factory: pytest.TempPathFactory, collector: Collector, mailbox: ThreadedMailbox
-) -> Iterator[RunningPair]:
+def pair(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[RunningPair]:
+    if "TANDEM_URL" in os.environ:
+        yield DeployedPair(os.environ["TANDEM_URL"])
+        return
+    collector: Collector = request.getfixturevalue("collector")
+    mailbox: ThreadedMailbox = request.getfixturevalue("mailbox")
     directory = tmp_path_factory.mktemp("pair")
     # Each service's own tests measure its coverage; measured again here, every request would take twice as long.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}

@@ -49,6 +49,24 @@ def test_a_migration_without_message_is_refused_in_one_sentence(make: Make, argu
 
 
 @pytest.mark.parametrize(
+    ("target", "sentence"),
+    [
+        ("deploy", "This needs helm, which is not installed."),
+        ("undeploy", "This needs helm, which is not installed."),
+        ("cluster", "This needs kind, which is not installed."),
+        ("images", "Building images needs docker or podman, and neither is installed."),
+    ],
+)
+def test_a_program_that_is_missing_is_named_in_one_sentence(
+    make: Make, tmp_path: Path, target: str, sentence: str
+) -> None:
+    finished = make(target, f"PATH={tmp_path}")
+
+    assert finished.returncode != 0
+    assert finished.stderr.splitlines()[0] == sentence
+
+
+@pytest.mark.parametrize(
     ("arguments", "measured"), [([], True), (["T=tests/architecture"], False), (["COVERAGE="], False)]
 )
 def test_coverage_is_measured_over_the_whole_suite_only(make: Make, arguments: list[str], *, measured: bool) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from local_stack.halting import halted
 from local_stack.output import Output
-from local_stack.pair import Pair
+from local_stack.pair import DEMO_ITEMS, Pair
 from local_stack.pair_settings import PairSettings
 from local_stack.services import AUTH, ITEMS, Service
 from local_stack.state import StateDirectory
@@ -32,6 +32,7 @@ class RunningPair:
         self.superuser_email = pair.settings.superuser_email
         self.superuser_password = pair.superuser_password
         self.feed_client_secret = pair.feed_client_secret
+        self.demo_items = [title for title, _ in DEMO_ITEMS] if pair.settings.demo_items else []
 
     def process_id(self, service: Service) -> int:
         """Return the process id of a service, which is its group's as well."""

@@ -31,6 +31,14 @@ endif
 run: .venv/.installed ## Start the pair on http://localhost:8080; PORT=9090 moves it
 	@$(VENV) -m local_stack run
 
+.PHONY: observe
+observe: .venv/.installed ## Watch the running pair with Prometheus, every rule loaded; PORT=9091 moves it
+	@$(VENV) -m observability observe $(if $(PORT),--port $(PORT))
+
+.PHONY: pictures
+pictures: .venv/.installed ## Draw the dashboards of the last 15 minutes that make observe has seen
+	@$(VENV) -m observability pictures $(if $(PORT),--port $(PORT))
+
 ##@ Develop
 
 .PHONY: setup

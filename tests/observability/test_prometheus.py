@@ -19,6 +19,7 @@ from local_stack.services import AUTH
 from observability.dashboards import all_dashboards
 from observability.generation import FOLDER, OBJECTIVES_FILE
 from observability.objectives import read_objectives
+from observability.pictures import write_pictures
 from observability.prometheus import Prometheus
 
 REPOSITORY = Path(__file__).parents[2]
@@ -174,6 +175,15 @@ def test_every_rule_is_evaluated_without_an_error(under_load: Prometheus) -> Non
 
     assert len(evaluated) == len(rules())
     assert [rule["lastError"] for rule in evaluated if rule.get("lastError")] == []
+
+
+def test_every_dashboard_becomes_a_picture(under_load: Prometheus, tmp_path: Path) -> None:
+    written = list(write_pictures(under_load, OBJECTIVES, directory=tmp_path))
+
+    assert [file.name for file in written] == ["overview.png", "auth-service.png", "items-service.png", "runtime.png"]
+    for file in written:
+        assert file.read_bytes().startswith(b"\x89PNG")
+        assert file.stat().st_size > 40_000, "there is hardly anything on it"
 
 
 def test_a_healthy_pair_alerts_nobody(under_load: Prometheus) -> None:

@@ -14,6 +14,7 @@ from observability.dashboards.panels import (
 from observability.dashboards.requests import COUNT, DURATION, ERRORS, burn_rate_queries, slo
 from observability.objectives import Availability, Freshness, Latency, Objectives
 
+NO_LONG_POLL = 'http_route!="/internal/events"'
 BUDGET_COLOURS = [Threshold(0, "orange"), Threshold(0.25, "green")]
 
 
@@ -39,9 +40,9 @@ def overview(objectives: Objectives) -> Dashboard:
 
 def _budget_left(objective: Availability | Latency | Freshness) -> Panel:
     return number(
-        f"{objective.name.replace('-', ' ').capitalize()}: budget left",
+        f"{objective.name.replace('-', ' ').capitalize()} budget",
         f"1 - max (slo:error_ratio:rate30d{labels(slo(objective))}) / {objective.budget:g}",
-        description=f"{objective.description} Objective: {objective.percent:g} % over 30 days.",
+        description=f"What is left for 30 days. {objective.description} Objective: {objective.percent:g} %.",
         unit=Unit.SHARE,
         thresholds=BUDGET_COLOURS,
         base_colour="red",
@@ -96,11 +97,11 @@ def _errors() -> Panel:
 def _durations() -> Panel:
     return Panel(
         title="Durations",
-        description="Half of the requests, and 99 of 100, are answered within this time.",
+        description="Half of the requests, and 99 of 100, are answered within this time; long polls are left out.",
         unit=Unit.SECONDS,
         queries=[
-            Query(quantile(0.5, DURATION, by="job"), "{{job}} p50"),
-            Query(quantile(0.99, DURATION, by="job"), "{{job}} p99", exemplars=True),
+            Query(quantile(0.5, DURATION, by="job", matchers=(NO_LONG_POLL,)), "{{job}} p50"),
+            Query(quantile(0.99, DURATION, by="job", matchers=(NO_LONG_POLL,)), "{{job}} p99", exemplars=True),
         ],
     )
 

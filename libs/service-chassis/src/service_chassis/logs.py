@@ -53,8 +53,8 @@ class JsonLines(logging.StreamHandler[TextIO]):
         timestamp = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         line: dict[str, object] = {"timestamp": timestamp, "level": "info", "logger": logger, "message": message}
         line |= {**structlog.contextvars.get_contextvars(), **fields}
-        # Nobody reads any more; the request is not to fail for that.
-        with contextlib.suppress(OSError), self.lock or contextlib.nullcontext():
+        # Nobody reads any more, or the stream was closed; the request is not to fail for that.
+        with contextlib.suppress(OSError, ValueError), self.lock or contextlib.nullcontext():
             self.stream.write(to_json(line).decode() + self.terminator)
             self.stream.flush()
 

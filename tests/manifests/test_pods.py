@@ -75,6 +75,21 @@ def test_every_image_is_pinned(containers: dict[str, Manifest]) -> None:
     assert [name for name, container in containers.items() if not PINNED.fullmatch(container["image"])] == []
 
 
+@pytest.mark.parametrize(
+    ("image", "name"),
+    [
+        ({}, "auth-service:0.1.0"),
+        ({"tag": "1.2.3"}, "auth-service:1.2.3"),
+        ({"tag": 123456}, "auth-service:123456"),
+        ({"repository": "example.com/auth", "digest": f"sha256:{'0' * 64}"}, f"example.com/auth@sha256:{'0' * 64}"),
+    ],
+)
+def test_one_value_names_the_image_of_every_pod_of_a_service(image: Manifest, name: str, render: Render) -> None:
+    text = str(render({"auth-service": {"image": image}, "items-service": {"image": {"repository": "other"}}}))
+
+    assert set(re.findall(r"'image': '((?:auth-service|example)[^']*)'", text)) == {name}
+
+
 def test_what_serves_has_three_probes_and_what_ends_has_none(pods: dict[str, Manifest]) -> None:
     probes = {"startupProbe", "livenessProbe", "readinessProbe"}
 

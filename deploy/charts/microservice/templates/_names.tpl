@@ -25,7 +25,7 @@ app.kubernetes.io/component: {{ .component }}
 
 {{- define "microservice.labels" -}}
 {{ include "microservice.selectorLabels" . }}
-app.kubernetes.io/version: {{ .context.Values.image.tag | default .context.Chart.AppVersion | trunc 63 | quote }}
+app.kubernetes.io/version: {{ .context.Values.image.tag | default .context.Chart.AppVersion | toString | trunc 63 | quote }}
 app.kubernetes.io/managed-by: {{ .context.Release.Service }}
 {{- with .context.Values.partOf }}
 app.kubernetes.io/part-of: {{ . }}
@@ -40,6 +40,6 @@ helm.sh/chart: {{ printf "%s-%s" .context.Chart.Name .context.Chart.Version | re
 {{- if $image.digest -}}
 {{- printf "%s@%s" $repository $image.digest -}}
 {{- else -}}
-{{- printf "%s:%s" $repository ($image.tag | default .Chart.AppVersion) -}}
+{{- printf "%s:%s" $repository ($image.tag | default .Chart.AppVersion | toString) -}}
 {{- end -}}
 {{- end -}}

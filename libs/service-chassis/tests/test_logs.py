@@ -39,8 +39,8 @@ def test_lines_of_the_standard_librarys_loggers_have_the_same_form(logged: Logge
     assert line == {"level": "warning", "logger": "library", "message": "2 of three"}
 
 
-@pytest.mark.parametrize("name", ["uvicorn", "uvicorn.error"])
-def test_the_servers_own_lines_have_the_same_form(logged: Logged, name: str) -> None:
+@pytest.mark.parametrize("name", ["uvicorn", "uvicorn.error", "gunicorn.error", "alembic.runtime.migration"])
+def test_the_lines_of_servers_and_migrations_have_the_same_form(logged: Logged, name: str) -> None:
     logging.getLogger(name).info("started")
 
     assert [line["message"] for line in logged()] == ["started"]
@@ -101,6 +101,7 @@ def test_a_console_gets_lines_for_people(capsys: pytest.CaptureFixture[str], new
 
     output = capsys.readouterr().out
     assert "started" in output
+    assert "\x1b[" in output
     assert not output.startswith("{")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
+import structlog
 from uuid_utils.compat import uuid7
 
 from auth_service.core.config import Settings
@@ -113,6 +114,7 @@ class TokenService:
         )
 
     def _pair(self, user: User, *, session_id: UUID, refresh_token: str, grant: str) -> TokenPair:
+        structlog.contextvars.bind_contextvars(user_id=str(user.id))
         now = int(time.time())
         lifetime_seconds = self._settings.access_token_expire_minutes * 60
         scope = " ".join(SUPERUSER_SCOPES if user.is_superuser else USER_SCOPES)

@@ -49,6 +49,7 @@ def _serve_command(package_directory: Path, settings_class: type[ServiceSettings
     ) -> None:
         """Answer requests until a signal ends it."""
         settings = load_settings(settings_class)
+        configure_logging(settings)
         application = f"{package_directory.name}.main:create_app"
         if settings.web_concurrency > 1 and not reload:
             _serve_with_workers(application, settings, host=host, port=port)
@@ -63,7 +64,6 @@ def _serve_command(package_directory: Path, settings_class: type[ServiceSettings
 
 
 def _serve_with_workers(application: str, settings: ServiceSettings, *, host: str, port: int) -> None:
-    configure_logging(settings)
     with shared_metrics_directory() as directory:
         from service_chassis.workers import serve_with_workers
 

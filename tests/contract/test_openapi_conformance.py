@@ -22,27 +22,27 @@ TOO_LARGE = ["413", "414"]
 REFUSED_FOR_WHAT_IT_MEANS = ["400", "412", "422"]
 
 bounded = settings(
-    max_examples=10, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
 )
 
 
 @pytest.fixture
-def authorize(pair: RunningPair) -> Authorize:
+def authorize(pair: RunningPair, client: httpx.Client) -> Authorize:
     """Authorise as who may call an operation, anew for each: some of them end the session."""
 
     def authorize(operation: Operation) -> dict[str, str]:
         if operation.path.startswith("/api/v1/users") and "/me" not in operation.path:
             form = {"username": pair.superuser_email, "password": pair.superuser_password}
-            token = httpx.post(f"{pair.base_url}/api/v1/auth/login", data=form).json()
+            token = client.post("/api/v1/auth/login", data=form).json()
         else:
             account = {"email": f"{uuid4()}@example.com", "password": "correct horse"}
-            token = httpx.post(f"{pair.base_url}/api/v1/auth/register", json=account).json()["token"]
+            token = client.post("/api/v1/auth/register", json=account).json()["token"]
         return {"Authorization": f"Bearer {token['access_token']}"}
 
     return authorize
 
 
-@pytest.fixture(params=["auth", "items"])
+@pytest.fixture(scope="module", params=["auth", "items"])
 def operations(pair: RunningPair, request: pytest.FixtureRequest) -> list[Operation]:
     # Asked directly: the gateway refuses some paths by itself, without a body that anybody described.
     address = {"auth": pair.auth_url, "items": pair.items_url}[request.param]

@@ -177,20 +177,20 @@ def test_every_rule_is_evaluated_without_an_error(under_load: Prometheus) -> Non
     assert [rule["lastError"] for rule in evaluated if rule.get("lastError")] == []
 
 
-def test_every_dashboard_becomes_a_picture(under_load: Prometheus, tmp_path: Path) -> None:
-    written = list(write_pictures(under_load, OBJECTIVES, directory=tmp_path))
-
-    assert [file.name for file in written] == ["overview.png", "auth-service.png", "items-service.png", "runtime.png"]
-    for file in written:
-        assert file.read_bytes().startswith(b"\x89PNG")
-        assert file.stat().st_size > 40_000, "there is hardly anything on it"
-
-
 def test_a_healthy_pair_alerts_nobody(under_load: Prometheus) -> None:
     firing = {alert["alertname"] for alert in under_load.firing_alerts()}
 
     # How fast it answers depends on the machine that runs this test.
     assert {alert for alert in firing if "Latency" not in alert and "Lag" not in alert} == set()
+
+
+def test_every_dashboard_becomes_a_picture(prometheus: Prometheus, tmp_path: Path) -> None:
+    written = list(write_pictures(prometheus, OBJECTIVES, directory=tmp_path))
+
+    assert [file.name for file in written] == ["overview.png", "auth-service.png", "items-service.png", "runtime.png"]
+    for file in written:
+        assert file.read_bytes().startswith(b"\x89PNG")
+        assert file.stat().st_size > 40_000, "there is hardly anything on it"
 
 
 def test_panels_that_need_a_cluster_name_what_a_cluster_tells() -> None:

@@ -97,7 +97,7 @@ class _Card:
             _stack(axes, shown)
         else:
             for line, colour in zip(shown, PALETTE * len(shown), strict=False):
-                axes.plot(line.times, line.values, color=colour, linewidth=1.5, label=line.name)
+                axes.plot(*line.with_gaps(), color=colour, linewidth=1.5, label=line.name)
         axes.set_ylim(bottom=0, top=self._top_of(axes))
         self._draw_thresholds(axes)
         _draw_legend(axes, width_inches=self._width - 0.4)

@@ -20,6 +20,17 @@ class Line:
     times: list[float]
     values: list[float]
 
+    def with_gaps(self) -> tuple[list[float], list[float]]:
+        """Return the points with a hole where samples are missing, so that nothing is drawn there."""
+        times, values = self.times[:1], self.values[:1]
+        for time, value in zip(self.times[1:], self.values[1:], strict=True):
+            if time - times[-1] > STEP_SECONDS:
+                times.append(time)
+                values.append(math.nan)
+            times.append(time)
+            values.append(value)
+        return times, values
+
 
 def lines_of(panel: Panel, prometheus: Prometheus, *, start: float, end: float) -> list[Line]:
     """Ask Prometheus for everything that a panel shows."""

@@ -31,6 +31,10 @@ def test_hadolint_has_nothing_to_say(dockerfile: Path) -> None:
     assert lint(dockerfile) == ""
 
 
+def test_hadolint_has_nothing_to_say_of_the_image_of_the_tests(repository: Path) -> None:
+    assert lint(repository / "tests" / "Dockerfile") == ""
+
+
 def test_hadolint_finds_what_is_wrong(tmp_path: Path) -> None:
     dockerfile = tmp_path / "Dockerfile"
     dockerfile.write_text("FROM python:latest\nRUN cd /tmp && pip install fastapi\n")

@@ -101,7 +101,7 @@ def endpoints_of(client: httpx.Client, name: str) -> Iterator[tuple[str, str]]:
         yield from ((method.upper(), path) for method in operations)
 
 
-def send_everywhere_in(client: httpx.Client, endpoint: tuple[str, str], headers: dict[str, str]) -> list[str]:
+def send_everywhere_in(client: httpx.Client, endpoint: tuple[str, str], *, headers: dict[str, str]) -> list[str]:
     """Send secrets in the path, the query, the headers and the body of a request, and return them."""
     method, path = endpoint
     sent = {name: secret(name) for name in FIELDS}
@@ -125,9 +125,9 @@ def send_to_every_endpoint(pair: RunningPair, account: Account) -> list[str]:
             endpoints = [*endpoints_of(client, name), *UNDOCUMENTED]
             assert len(endpoints) > 8
             for endpoint in endpoints:
-                sent += send_everywhere_in(client, endpoint, {})
+                sent += send_everywhere_in(client, endpoint, headers={})
                 if endpoint not in LAST:
-                    sent += send_everywhere_in(client, endpoint, account.headers)
+                    sent += send_everywhere_in(client, endpoint, headers=account.headers)
     return sent
 
 

@@ -41,7 +41,7 @@ def configure_logging(settings: "ServiceSettings") -> None:
 
 
 class JsonLines(logging.StreamHandler[TextIO]):
-    """Writes lines as JSON objects; those of every request also without what a log record costs, 80 µs of 100."""
+    """Writes lines as JSON objects; that of each request also without a log record, at a fifth of the cost."""
 
     @staticmethod
     def in_use() -> "JsonLines | None":

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import asyncpg
@@ -58,7 +59,9 @@ class ReadPool:
 
     def __init__(self, settings: "ServiceSettings") -> None:
         url = make_url(settings.database_url.get_secret_value())
-        self._description = describe_database(url)
+        self._span_of: Callable[[str], AbstractContextManager[object]] = nullcontext
+        if settings.otel_exporter_otlp_endpoint is not None:
+            self._span_of = partial(statement_span, database=describe_database(url))
         _, address = _DIALECT.create_connect_args(url)
         self._options = address | connection_options(settings)
         self._pool: asyncpg.Pool | None = None
@@ -73,7 +76,7 @@ class ReadPool:
         try:
             async with self._connection() as connection:
                 try:
-                    with measured_read(), statement_span(statement.text, self._description):
+                    with measured_read(), self._span_of(statement.text):
                         rows: list[ReadRow] = await connection.fetch(statement.text, *statement.arguments(values))
                 except TimeoutError:
                     # A server that did not answer the statement would not answer its cancellation either.

@@ -1,29 +1,25 @@
 """Whatever the descriptions allow, and whatever they don't, is answered as they say."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import uuid4
 
 import httpx
 import pytest
-import schemathesis
-from hypothesis import HealthCheck, given, settings
-from schemathesis import Case, GenerationMode
-from schemathesis.core.result import Ok
-from schemathesis.schemas import APIOperation
 
 from local_stack.running_pair import RunningPair
 
-Operation = APIOperation[Any, Any, Any, Any]
-Authorize = Callable[[Operation], dict[str, str]]
+# Schemathesis takes seconds to import, in each worker that would only collect this file.
+if TYPE_CHECKING:
+    from schemathesis import Case
+    from schemathesis.schemas import APIOperation
+
+Operation: TypeAlias = "APIOperation[Any, Any, Any, Any]"
+Authorize = Callable[["Operation"], dict[str, str]]
 
 TOO_LARGE = ["413", "414"]
 # A schema can't say which cursor was handed out, which version is the present one, or which addresses exist.
 REFUSED_FOR_WHAT_IT_MEANS = ["400", "412", "422"]
-
-bounded = settings(
-    max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck)
-)
 
 
 @pytest.fixture
@@ -44,6 +40,9 @@ def authorize(pair: RunningPair, client: httpx.Client) -> Authorize:
 
 @pytest.fixture(scope="module", params=["auth", "items"])
 def operations(pair: RunningPair, request: pytest.FixtureRequest) -> list[Operation]:
+    import schemathesis  # noqa: PLC0415  # see above
+    from schemathesis.core.result import Ok  # noqa: PLC0415  # see above
+
     # Asked directly: the gateway refuses some paths by itself, without a body that anybody described.
     address = {"auth": pair.auth_url, "items": pair.items_url}[request.param]
     schema = schemathesis.openapi.from_url(f"{address}/api/v1/{request.param}/openapi.json")
@@ -60,10 +59,13 @@ def takes_input(operation: Operation) -> bool:
     return bool(operation.body or operation.query or operation.path_parameters or operation.headers)
 
 
-def probe(operation: Operation, mode: GenerationMode, *, headers: dict[str, str]) -> None:
-    @bounded
-    @given(case=operation.as_strategy(generation_mode=mode))
-    def answers_as_described(case: Case[Operation]) -> None:
+def probe(operation: Operation, mode: str, *, headers: dict[str, str]) -> None:
+    from hypothesis import HealthCheck, given, settings  # noqa: PLC0415  # see above
+    from schemathesis import GenerationMode  # noqa: PLC0415  # see above
+
+    @settings(max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @given(case=operation.as_strategy(generation_mode=GenerationMode(mode)))
+    def answers_as_described(case: "Case[Operation]") -> None:
         case.call_and_validate(headers=headers)
 
     answers_as_described()
@@ -71,9 +73,9 @@ def probe(operation: Operation, mode: GenerationMode, *, headers: dict[str, str]
 
 def test_valid_requests_are_answered_as_described(operations: list[Operation], authorize: Authorize) -> None:
     for operation in operations:
-        probe(operation, GenerationMode.POSITIVE, headers=authorize(operation))
+        probe(operation, "positive", headers=authorize(operation))
 
 
 def test_invalid_requests_are_refused_as_described(operations: list[Operation], authorize: Authorize) -> None:
     for operation in filter(takes_input, operations):
-        probe(operation, GenerationMode.NEGATIVE, headers=authorize(operation))
+        probe(operation, "negative", headers=authorize(operation))

@@ -1,10 +1,12 @@
 """The pytest plugin: one PostgreSQL server per run, one database per service and worker, emptied after each test."""
 
+import asyncio
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import asyncpg
 import pytest
 from sqlalchemy.engine import make_url
 
@@ -26,6 +28,15 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_server] = ExitStack()
     server = config.stash[_server].enter_context(throw_away_postgres())
     os.environ[_SERVER_URL] = server.url("postgres")
+    asyncio.run(_hash_the_password_once(server.url("postgres")))
+
+
+async def _hash_the_password_once(url: str) -> None:
+    # Otherwise each of a run's thousands of connections hashes it 4,096 times, on both sides.
+    role = make_url(url)
+    connection = await asyncpg.connect(url)
+    await connection.execute(f"SET scram_iterations = 1; ALTER ROLE {role.username} PASSWORD '{role.password}'")
+    await connection.close()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -106,17 +106,19 @@ async def test_a_full_queue_is_counted_as_a_refusal(app: FastAPI, client: httpx.
 
 @pytest.mark.usefixtures("client")
 async def test_hashing_shows_what_it_does_and_what_waits_for_it(app: FastAPI) -> None:
-    hashing: PasswordHashing = app.state.resources.password_hashing
+    app.state.resources.password_hashing = hashing = PasswordHashing(threads=1)
     with rise_of("tandem_password_hash_duration_seconds_count") as hashes:
-        work = asyncio.gather(*(hashing.hash(ADA["password"]) for _ in range(5)))
+        work = asyncio.gather(*(hashing.hash(ADA["password"]) for _ in range(10)))
         await asyncio.sleep(0)
-        meanwhile = {state: metric("tandem_password_hash_jobs", state=state) for state in ("busy", "queued")}
+        # One look, since hashing goes on meanwhile.
+        meanwhile = {sample.labels["state"]: sample.value for sample in shown("tandem_password_hash_jobs")}
         await work
 
-    assert meanwhile == {"busy": 2, "queued": 3}
-    assert hashes.by == 5
+    assert meanwhile["busy"] == 1
+    assert 1 <= meanwhile["queued"] <= 9
+    assert hashes.by == 10
     assert metric("tandem_password_hash_jobs") == 0
-    assert metric("tandem_password_hash_threads") == 2
+    assert metric("tandem_password_hash_threads") == 1
 
 
 async def test_tokens_are_counted_by_what_they_were_issued_for(

@@ -52,11 +52,12 @@ async def test_a_repeated_request_is_counted_as_a_replay_and_not_as_an_item(clie
 async def test_what_is_denied_and_the_age_of_the_news_are_shown(database: EmptyableDatabase) -> None:
     age_before, entries_before = metric("tandem_event_feed_age_seconds"), metric("tandem_denylist_entries")
 
+    await database.execute("INSERT INTO feed_cursor (followed_at) VALUES (now() - interval '10 seconds')")
     await database.execute(
         "INSERT INTO denials (kind, subject, minimum_rights_version, denied_until)"
         " VALUES ('session', gen_random_uuid(), 0, now() + interval '1 hour')"
     )
-    await database.execute("INSERT INTO feed_cursor (followed_at) VALUES (now() - interval '10 seconds')")
+    await poll_until(lambda: metric("tandem_event_feed_age_seconds") < math.inf, every_seconds=0.02)
     await poll_until(lambda: metric("tandem_denylist_entries") == 1, every_seconds=0.02)
 
     assert (age_before, entries_before) == (math.inf, 0)

@@ -32,7 +32,7 @@ class Verdict:
         events.quitting.add_listener(self._pronounce)
         gevent.spawn(self._watch_lag)
 
-    def _count(self, request_type: str, name: str, response_time: float, **more: Any) -> None:
+    def _count(self, *, request_type: str, name: str, response_time: float, **more: Any) -> None:
         status_code = getattr(more.get("response"), "status_code", 0) or 0
         for budget in self._budgets.values():
             budget.count(method=request_type, route=name, status_code=status_code, seconds=response_time / 1000)

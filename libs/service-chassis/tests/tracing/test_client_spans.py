@@ -9,7 +9,10 @@ import pytest
 from fastapi import APIRouter, FastAPI, Request
 
 from local_stack.ports import free_port
+from service_chassis.access_tokens.remote_keys import RemoteKeys
 from service_chassis.testing.collector import Collector
+from service_chassis.testing.issuer import TokenIssuer
+from service_chassis.testing.key_server import KeyServer
 from service_chassis.testing.servers import LOOPBACK, serving
 from service_chassis.tracing.client_spans import client_span, traced_stream
 
@@ -94,6 +97,23 @@ async def test_what_nobody_asked_for_is_a_trace_of_its_own(
     (began,) = (span for span in collector.spans if span.kind == "CLIENT")
     assert began.parent_id == ""
     assert [span.service for span in collector.trace(began.trace_id, *CALL[1:])] == ["trial-service", "called-service"]
+
+
+async def test_fetching_keys_is_a_call(traced_client: TracedClient, collector: Collector, issuer: TokenIssuer) -> None:
+    with KeyServer(issuer.key_set()) as server:
+
+        @asynccontextmanager
+        async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+            keys = RemoteKeys(f"{server.url}/keys.json")
+            await keys.start()
+            await keys.keys_for("unknown")
+            yield
+            await keys.close()
+
+        async with traced_client(calling, lifespan=lifespan):
+            pass
+
+    assert {(span.name, span.failed) for span in collector.spans} == {("GET /keys.json", False)}
 
 
 async def test_who_is_called_is_told_that_a_trace_is_not_recorded(

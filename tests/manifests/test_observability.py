@@ -35,6 +35,17 @@ def test_every_dashboard_is_installed(render: Render, values_of: Callable[[str],
     assert all(manifest["metadata"]["annotations"] == {"grafana_folder": "Tandem"} for manifest in found)
 
 
+def test_links_to_runbooks_lead_where_they_are_shown(render: Render, values_of: Callable[[str], Manifest]) -> None:
+    values = values_of("options")
+    values["rules"]["runbooks"] = "https://runbooks.example.com"
+
+    manifests = render(values)
+
+    texts = [str(each) for each in manifests if each["kind"] == "PrometheusRule" or "grafana_dashboard" in str(each)]
+    assert any("https://runbooks.example.com/no-ready-replica.md" in text for text in texts)
+    assert not any("deploy/observability/runbooks" in text for text in texts)
+
+
 def test_prometheus_knows_the_services_by_their_names(render: Render, values_of: Callable[[str], Manifest]) -> None:
     manifests = render(values_of("options"))
     services = {manifest["metadata"]["name"]: manifest for manifest in manifests if manifest["kind"] == "Service"}

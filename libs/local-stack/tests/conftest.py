@@ -7,13 +7,6 @@ from typing import Any
 import pytest
 
 from local_stack.guard import Guard
-from service_chassis.testing.measured_once import COVERAGE_OF_PROCESSES
-
-
-@pytest.fixture
-def unmeasured_processes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start processes without coverage, which triples the time that they take to start."""
-    monkeypatch.delenv(COVERAGE_OF_PROCESSES, raising=False)
 
 
 @pytest.fixture

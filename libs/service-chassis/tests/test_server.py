@@ -100,6 +100,7 @@ def answer_of(port: int, path: str = "/quick") -> str:
             return ""
 
 
+@pytest.mark.usefixtures("unmeasured_processes")
 def test_being_asked_to_end_is_no_failure() -> None:
     port = free_port()
     with serving_process(port) as process:
@@ -128,6 +129,7 @@ def test_a_request_that_is_under_way_is_finished_and_measured_before_the_end() -
         assert process.wait(timeout=5) == 0
 
 
+@pytest.mark.usefixtures("unmeasured_processes")
 def test_a_request_that_waits_is_told_at_once_that_the_process_is_to_end() -> None:
     port = free_port()
     with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
@@ -153,6 +155,7 @@ def test_a_metrics_port_that_is_taken_stops_the_start_with_one_sentence(capfd: p
     )
 
 
+@pytest.mark.usefixtures("unmeasured_processes")
 def test_idle_connections_do_not_delay_the_end() -> None:
     port = free_port()
     with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:

@@ -54,7 +54,7 @@ test-large: .venv/.installed ## Run the tests that need two million rows
 	@$(VENV) -m pytest -n 0 -m large items-service/tests
 
 .PHONY: images-test
-images-test: .venv/.installed ## Build both images and run them confined, as Kubernetes does
+images-test: .venv/.installed ## Build both images and run them, and a whole release, confined as Kubernetes does
 	@$(VENV) -m pytest -n 0 -m images tests/images
 
 .PHONY: check

@@ -62,23 +62,23 @@ class Release:
 
     def serve(self, name: str, pod: Manifest) -> None:
         """Start a pod that goes on."""
-        finished = self._run(name, pod, pod["spec"]["containers"][0], "--detach")
+        finished = self._run(name, "--detach", pod=pod, container=pod["spec"]["containers"][0])
         assert finished.returncode == 0, finished.stderr
 
     def complete(self, name: str, pod: Manifest) -> list[str]:
         """Run the containers of a pod to their ends, one after the other, and return what each printed last."""
         containers = [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
-        return [self._succeed(name, pod, container) for container in containers]
+        return [self._succeed(name, pod=pod, container=container) for container in containers]
 
-    def _succeed(self, name: str, pod: Manifest, container: Manifest) -> str:
+    def _succeed(self, name: str, *, pod: Manifest, container: Manifest) -> str:
         finished = None
         for _ in range(ATTEMPTS):  # as a Job does, while the database comes up
-            finished = self._run(name, pod, container)
+            finished = self._run(name, pod=pod, container=container)
             if finished.returncode == 0:
                 return (finished.stdout.strip().splitlines() or [""])[-1]
         raise AssertionError(finished and finished.stderr)
 
-    def _run(self, name: str, pod: Manifest, container: Manifest, *options: str) -> subprocess.CompletedProcess[str]:
+    def _run(self, name: str, *options: str, pod: Manifest, container: Manifest) -> subprocess.CompletedProcess[str]:
         user = pod["spec"]["securityContext"]["runAsUser"]
         this = f"{self._network}-{name}-{container['name']}-{len(self._containers)}"
         self._containers.append(this)

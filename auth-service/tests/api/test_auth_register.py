@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from auth_service.core.security import PasswordHashing
+from auth_service.core.security import PASSWORD_CONTEXT, PasswordHashing
 from auth_service.schemas.users import UserWithToken
 from service_chassis.testing.clients import running_client
 
@@ -37,6 +37,7 @@ async def test_registering_logs_in(client: httpx.AsyncClient) -> None:
     assert me.json() == {name: value for name, value in response.json().items() if name != "token"}
 
 
+@pytest.mark.parametrize("password_context", [PASSWORD_CONTEXT], ids=["as served"])
 async def test_only_an_argon2id_hash_of_a_password_is_stored(
     client: httpx.AsyncClient, stored: asyncpg.Connection
 ) -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from auth_service.core.security import PASSWORD_CONTEXT
 from auth_service.schemas.one_time_tokens import MailAnnouncement
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.mailbox import Mailbox
@@ -85,6 +86,7 @@ async def test_registering_answers_the_same_whoever_has_the_address(
     assert [new, unverified, verified, disabled] == [ANNOUNCED] * 4
 
 
+@pytest.mark.parametrize("password_context", [PASSWORD_CONTEXT], ids=["as served"])
 async def test_registering_hashes_the_password_whoever_has_the_address(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -73,7 +73,7 @@ class RemoteKeys:
             headers=headers, timeout=fetch_timeout_seconds, follow_redirects=False, verify=trusted_certificates()
         )
         self._keys: Mapping[str, VerificationKey] = {}
-        self._received: tuple[bytes, Mapping[str, VerificationKey]] = (b"", {})
+        self._received: tuple[bytes | None, Mapping[str, VerificationKey]] = (None, {})
         # Ids are never used again, and keys are rarely dropped.
         self._forgotten: set[str] = set()
         self._issuer_is_behind = False

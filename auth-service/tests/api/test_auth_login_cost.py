@@ -1,4 +1,4 @@
-"""POST /auth/login: a refusal takes the same work, whoever is refused and why."""
+"""POST /auth/login and /auth/register: the same work is done, whoever is refused and why."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -122,3 +122,21 @@ async def test_while_every_hash_is_of_today_a_refusal_computes_one(
     await log_in(client, "nobody", password=WRONG)
 
     assert computed == [OF_TODAY] * 2
+
+
+async def test_registering_hashes_the_password_whoever_has_the_address(
+    mailing_client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    costs = []
+    hash_argon2 = argon2.low_level.hash_secret
+
+    def hash_secret(**parameters: Any) -> bytes:
+        costs.append((parameters["memory_cost"], parameters["time_cost"]))
+        return hash_argon2(**parameters)
+
+    monkeypatch.setattr(argon2.low_level, "hash_secret", hash_secret)
+
+    for _ in range(2):
+        await mailing_client.post("/api/v1/auth/register", json={"email": "ada@example.com", "password": PASSWORD})
+
+    assert costs == [(19 * 1024, 2)] * 2

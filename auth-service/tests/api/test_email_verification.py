@@ -5,13 +5,11 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import argon2
 import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 
-from auth_service.core.security import PASSWORD_CONTEXT
 from auth_service.schemas.one_time_tokens import MailAnnouncement
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.mailbox import Mailbox
@@ -84,25 +82,6 @@ async def test_registering_answers_the_same_whoever_has_the_address(
     disabled = await register(client)
 
     assert [new, unverified, verified, disabled] == [ANNOUNCED] * 4
-
-
-@pytest.mark.parametrize("password_context", [PASSWORD_CONTEXT], ids=["as served"])
-async def test_registering_hashes_the_password_whoever_has_the_address(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    computed = []
-    hash_argon2 = argon2.low_level.hash_secret
-
-    def hash_secret(**parameters: Any) -> bytes:
-        computed.append((parameters["memory_cost"], parameters["time_cost"]))
-        return hash_argon2(**parameters)
-
-    monkeypatch.setattr(argon2.low_level, "hash_secret", hash_secret)
-
-    await register(client)
-    await register(client)
-
-    assert computed == [(19 * 1024, 2)] * 2
 
 
 async def test_an_account_that_is_not_verified_is_refused_like_a_wrong_password(client: httpx.AsyncClient) -> None:

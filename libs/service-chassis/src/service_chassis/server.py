@@ -1,5 +1,6 @@
 """Serves an application with uvicorn, with the limits that the rest of the system counts on."""
 
+import gc
 import signal
 import socket
 import sys
@@ -37,9 +38,12 @@ class Server(uvicorn.Server):
     With a port for them given, the process's metrics are served for as long as it runs, the wait included.
     """
 
-    def __init__(self, config: uvicorn.Config, *, metrics_port: int | None = None) -> None:
+    def __init__(
+        self, config: uvicorn.Config, *, metrics_port: int | None = None, has_process_to_itself: bool = False
+    ) -> None:
         super().__init__(config)
         self._metrics_port = metrics_port
+        self._has_process_to_itself = has_process_to_itself
 
     @override
     def run(self, sockets: list[socket.socket] | None = None) -> None:
@@ -50,6 +54,14 @@ class Server(uvicorn.Server):
         if self._metrics_port is None:
             return nullcontext()
         return closing(MetricsServer(Exposition(), host=self.config.host, port=self._metrics_port))
+
+    @override
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self._has_process_to_itself:
+            # What is there by now stays. Looking through all of it for garbage would halt every request for 100 ms,
+            # every second or two.
+            gc.freeze()
 
     @override
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -72,7 +84,7 @@ def serve(
         reload_dirs=[str(directory) for directory in reload_directories or []],
         **SERVER_OPTIONS,
     )
-    server = Server(config, metrics_port=metrics_port)
+    server = Server(config, metrics_port=metrics_port, has_process_to_itself=True)
     with suppress(KeyboardInterrupt):
         if config.should_reload:
             ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()

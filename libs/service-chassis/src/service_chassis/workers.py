@@ -65,7 +65,7 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker ships no ty
     @override
     async def _serve(self) -> None:
         self.config.app = self.wsgi
-        server = Server(self.config)
+        server = Server(self.config, has_process_to_itself=True)
         asyncio.get_running_loop().add_signal_handler(signal.SIGQUIT, server.handle_exit, signal.SIGTERM, None)
         gauges = BackgroundLoop(_write_gauges, name="write gauges")
         gauges.start()

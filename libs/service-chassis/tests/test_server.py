@@ -33,6 +33,7 @@ run(new_command_line(Path(__file__).parent, Settings))
 """
 APPLICATION = """
 import asyncio
+import gc
 from pathlib import Path
 
 from fastapi import FastAPI
@@ -48,6 +49,10 @@ def create_app() -> FastAPI:
     @app.get("/quick")
     async def quick() -> str:
         return "before"
+
+    @app.get("/left-out-of-garbage-collection")
+    async def left_out_of_garbage_collection() -> int:
+        return gc.get_freeze_count()
 
     @app.get("/slow")
     async def slow() -> str:
@@ -98,6 +103,15 @@ def answer_of(port: int, path: str = "/quick") -> str:
             return connection.getresponse().read().decode()
         except OSError:
             return ""
+
+
+@pytest.mark.usefixtures("unmeasured_processes")
+def test_what_is_there_at_the_start_is_left_out_of_garbage_collection() -> None:
+    port = free_port()
+    with serving_process(port):
+        assert eventually(lambda: answer_of(port) == '"before"')
+
+        assert int(answer_of(port, "/left-out-of-garbage-collection")) > 10_000
 
 
 @pytest.mark.usefixtures("unmeasured_processes")

@@ -42,7 +42,7 @@ async def ada(new_user: NewUser) -> UserWithToken:
 
 @pytest.fixture
 async def limited(new_app: NewApp) -> AsyncIterator[httpx.AsyncClient]:
-    async with running_client(new_app(login_limit_per_account="1 per minute")) as client:
+    async with running_client(new_app(login_limit_per_account="1 per hour")) as client:
         yield client
 
 

@@ -40,6 +40,8 @@ def gateway(pair: RunningPair, tmp_path_factory: pytest.TempPathFactory) -> Iter
     process = subprocess.Popen([traefik, f"--configFile={directory / 'traefik.yml'}"])
     try:
         wait_until_it_answers(f"http://127.0.0.1:{ping}/ping")
+        # It answers pings before it has read its routes.
+        wait_until_it_answers(f"http://127.0.0.1:{web}/.well-known/jwks.json")
         with httpx.Client(base_url=f"http://127.0.0.1:{web}", timeout=10) as client:
             yield client
     finally:

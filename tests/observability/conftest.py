@@ -77,6 +77,10 @@ class Person:
     def mistype(self) -> httpx.Response:
         return self._client.post("/auth/login", data=self._credentials | {"password": "correct hoarse"})
 
+    def try_another_address(self) -> httpx.Response:
+        """Log in as somebody who is not known; of one account, too many attempts are refused without the database."""
+        return self._client.post("/auth/login", data=self._credentials | {"username": f"{uuid4()}@example.com"})
+
     def work(self, headers: dict[str, str]) -> None:
         key = {"Idempotency-Key": str(uuid4())}
         self._client.post("/items", headers=headers | key, json={"title": "Tandem bicycle"})

@@ -163,7 +163,7 @@ async def test_guessing_the_current_password_counts_as_guessing_at_the_login(
     new_app: Callable[..., FastAPI], new_user: NewUser
 ) -> None:
     user = await new_user(EMAIL)
-    async with running_client(new_app(login_limit_per_account="3 per minute")) as client:
+    async with running_client(new_app(login_limit_per_account="3 per hour")) as client:
         wrong = [await change(client, user.token, current=f"wrong password {number}") for number in range(3)]
         refused = await change(client, user.token)
         login = await log_in(client)
@@ -176,7 +176,7 @@ async def test_whoever_changes_the_password_has_all_attempts_again(
     new_app: Callable[..., FastAPI], new_user: NewUser
 ) -> None:
     user = await new_user(EMAIL)
-    async with running_client(new_app(login_limit_per_account="3 per minute")) as client:
+    async with running_client(new_app(login_limit_per_account="3 per hour")) as client:
         await change(client, user.token, current="wrong horse battery staple")
         await change(client, user.token)
         logins = [await log_in(client, "wrong horse battery staple") for _ in range(3)]

@@ -47,7 +47,7 @@ async def register(client: httpx.AsyncClient) -> UserWithToken:
 
 
 async def test_logins_that_wait_to_be_hashed_hold_no_connection(new_app: Callable[..., FastAPI]) -> None:
-    app = new_app(database_pool_size=1, login_limit_per_account="20 per minute")
+    app = new_app(database_pool_size=1, login_limit_per_account="20 per hour")
     async with running_client(app) as client:
         user = await register(client)
         hashing = app.state.resources.password_hashing = GatedHashing()

@@ -171,6 +171,9 @@ def _stack(axes: Axes, lines: list[Line]) -> None:
 def _draw_legend(axes: Axes, *, width_inches: float) -> None:
     """Name the lines in at most two rows, as many as there is room for."""
     handles, names = axes.get_legend_handles_labels()
+    if not names:
+        # Lines of a single sample, as in the first seconds, have nothing to draw.
+        return
     columns = max(1, int(width_inches / (0.3 + 0.058 * max(map(len, names)))))
     room = LEGEND_ROWS * columns
     if len(names) > room:

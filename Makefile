@@ -108,8 +108,8 @@ load-workers: ## The same with N processes that generate the load
 	@$(MAKE) --no-print-directory load N=$(or $(N),2)
 
 .PHONY: bench
-bench: .venv/.installed ## Compare what a request costs with the limit and with the guides' way; KEEP=1 keeps the result
-	@$(VENV) -m loadtests.bench $(if $(KEEP),--keep)
+bench: .venv/.installed ## Compare what a request costs with the limit and with the guides' way; ONLY="items logins" a part, KEEP=1 keeps the result
+	@$(VENV) -m loadtests.bench $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep)
 
 ##@ Deploy
 

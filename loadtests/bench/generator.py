@@ -3,8 +3,10 @@
 import json
 import re
 import subprocess
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import Popen
 
 CONNECTIONS = 16
 _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
@@ -12,30 +14,52 @@ _UNITS = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0}
 
 @dataclass(frozen=True, kw_only=True)
 class Load:
-    """What a client sends again and again: one request, to one of several paths in turn."""
+    """What clients send again and again: requests to several paths, and with several bodies, in turn."""
 
     name: str
-    paths: list[str]
-    token: str
+    paths: Sequence[str]
+    token: str = ""
     method: str = "GET"
-    body: str = ""
+    bodies: Sequence[str] = ("",)
+    content_type: str = "application/json"
+    connections: int = CONNECTIONS
+
+    def bodies_of_a_run(self) -> Sequence[str]:
+        """Return what one run sends."""
+        return self.bodies
 
     def write_script(self, directory: Path) -> Path:
         """Write the script that wrk runs."""
-        script = directory / f"{self.name}.lua"
-        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        script = directory / f"{self.name.replace('/', ' ')}.lua"
+        headers = {"Content-Type": self.content_type}
+        headers |= {"Authorization": f"Bearer {self.token}"} if self.token else {}
         script.write_text(
-            f"""local paths = {{{", ".join(map(json.dumps, self.paths))}}}
+            f"""local paths = {_lua_list(self.paths)}
+local bodies = {_lua_list(self.bodies_of_a_run())}
 local headers = {{{", ".join(f"[{json.dumps(name)}] = {json.dumps(value)}" for name, value in headers.items())}}}
-local turn = 0
+local turn = -1
 request = function()
-  turn = turn % #paths + 1
-  return wrk.format("{self.method}", paths[turn], headers, {json.dumps(self.body)})
+  turn = turn + 1
+  return wrk.format("{self.method}", paths[turn % #paths + 1], headers, bodies[turn % #bodies + 1])
 end
 """,
             encoding="utf-8",
         )
         return script
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleUseLoad(Load):
+    """A load whose bodies can be sent once only, so that each run takes the next ones."""
+
+    bodies_per_run: int
+    _position: list[int] = field(default_factory=lambda: [0])
+
+    def bodies_of_a_run(self) -> Sequence[str]:
+        """Return bodies that no run has sent."""
+        first = self._position[0]
+        self._position[0] += self.bodies_per_run
+        return self.bodies[first : self._position[0]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,20 +78,36 @@ def run_load(load: Load, *, url: str, seconds: int, directory: Path) -> Run:
     Raises:
         RuntimeError: an answer was no success, so that the figures would mean nothing.
     """
+    return finish_load(load, start_load(load, url=url, seconds=seconds, directory=directory))
+
+
+def start_load(load: Load, *, url: str, seconds: int, directory: Path) -> Popen[str]:
+    """Begin to send the load."""
+    command = ["wrk", "--threads", "1", "--connections", str(load.connections), "--duration", f"{seconds}s"]
     script = load.write_script(directory)
-    command = ["wrk", "--threads", "1", "--connections", str(CONNECTIONS), "--duration", f"{seconds}s"]
-    finished = subprocess.run(
-        [*command, "--latency", "--script", str(script), url], check=True, capture_output=True, text=True
-    )
-    if "Non-2xx" in finished.stdout or "Socket errors" in finished.stdout:
-        raise RuntimeError(f"{load.name} at {url} failed:\n{finished.stdout}")
-    requests, elapsed = re.findall(r"(\d+) requests in ([\d.]+\w+)", finished.stdout)[0]
+    return Popen([*command, "--latency", "--script", str(script), url], stdout=subprocess.PIPE, text=True)
+
+
+def finish_load(load: Load, generator: Popen[str]) -> Run:
+    """Wait for the end, and read what came of it.
+
+    Raises:
+        RuntimeError: an answer was no success, so that the figures would mean nothing.
+    """
+    output, _ = generator.communicate()
+    if generator.returncode or "Non-2xx" in output or "Socket errors" in output:
+        raise RuntimeError(f"{load.name} failed:\n{output}")
+    requests, elapsed = re.findall(r"(\d+) requests in ([\d.]+\w+)", output)[0]
     return Run(
         requests_per_second=int(requests) / _seconds(elapsed),
-        median_seconds=_seconds(_percentile(finished.stdout, "50%")),
-        p99_seconds=_seconds(_percentile(finished.stdout, "99%")),
+        median_seconds=_seconds(_percentile(output, "50%")),
+        p99_seconds=_seconds(_percentile(output, "99%")),
         requests=int(requests),
     )
+
+
+def _lua_list(texts: Iterable[str]) -> str:
+    return f"{{{', '.join(map(json.dumps, texts))}}}"
 
 
 def _percentile(output: str, name: str) -> str:

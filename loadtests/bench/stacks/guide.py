@@ -6,6 +6,7 @@ left out, which makes it faster than most of what it stands for.
 """
 
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Annotated
 from uuid import UUID, uuid4
@@ -125,15 +126,23 @@ async def add_request_id(request: Request, call_next: RequestResponseEndpoint) -
     return response
 
 
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Close the connections at the end."""
+    yield
+    await app.state.engine.dispose()
+
+
 def new_app(surroundings: Surroundings) -> ASGIApp:
     """Return the application."""
-    app = FastAPI()
+    app = FastAPI(lifespan=lifespan)
     app.add_middleware(CORSMiddleware, allow_origins=["http://localhost:3000"], allow_methods=["*"])
     app.add_middleware(BaseHTTPMiddleware, dispatch=add_request_id)
     Instrumentator().instrument(app)
     app.include_router(router)
     url = make_url(surroundings.database_url).set(drivername="postgresql+asyncpg")
-    app.state.sessions = async_sessionmaker(create_async_engine(url, pool_size=10), expire_on_commit=False)
+    app.state.engine = create_async_engine(url, pool_size=10)
+    app.state.sessions = async_sessionmaker(app.state.engine, expire_on_commit=False)
     app.state.surroundings = surroundings
     return app
 

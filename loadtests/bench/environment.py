@@ -3,11 +3,12 @@
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from uuid import UUID
 
 from loadtests.bench.databases import AuthDatabase, ItemsDatabase, fill_accounts, fill_items
 from loadtests.bench.generator import Load
@@ -47,10 +48,10 @@ class Bench:
         self.postgres.create_database(name)
         return self.postgres.url(name)
 
-    def access_token(self) -> str:
-        """Return a token of the one whose items are read, for as long as the benchmark may take."""
+    def access_token(self, owner_id: UUID) -> str:
+        """Return a token of that owner of items, for as long as the benchmark may take."""
         now = int(time.time())
-        return self.issuer.token(sub=str(self.items.owner_id), iat=now, exp=now + TOKEN_SECONDS)
+        return self.issuer.token(sub=str(owner_id), iat=now, exp=now + TOKEN_SECONDS)
 
     def compared(self, name: str, *, database_url: str) -> AbstractContextManager[Stack]:
         """Run what stands in `stacks` under that name."""
@@ -80,13 +81,14 @@ class Bench:
         self, load: Load, *stacks: Stack, rounds: int | None = None, seconds: int | None = None
     ) -> list[Measured]:
         """Send a load to each server in turn."""
-        return measure(
-            load,
-            stacks,
-            rounds=rounds or self.rounds,
-            seconds=seconds or self.seconds,
-            directory=self.directory,
-        )
+        return self.measure_each([(load, stack) for stack in stacks], rounds=rounds, seconds=seconds)
+
+    def measure_each(
+        self, loaded: Sequence[tuple[Load, Stack]], *, rounds: int | None = None, seconds: int | None = None
+    ) -> list[Measured]:
+        """Send each load to its server in turn."""
+        rounds, seconds = rounds or self.rounds, seconds or self.seconds
+        return measure(loaded, rounds=rounds, seconds=seconds, directory=self.directory)
 
 
 @contextmanager

@@ -54,18 +54,17 @@ class Comparison:
     note: str = ""
 
 
-def measure(load: Load, stacks: Iterable[Stack], *, rounds: int, seconds: int, directory: Path) -> list[Measured]:
-    """Send the load to each server in each round, one at a time."""
-    stacks = list(stacks)
-    for stack in stacks:
+def measure(loaded: Sequence[tuple[Load, Stack]], *, rounds: int, seconds: int, directory: Path) -> list[Measured]:
+    """Send each load to its server in each round, one at a time."""
+    for load, stack in loaded:
         run_load(load, url=stack.url, seconds=WARM_UP_SECONDS, directory=directory)
-    runs: dict[str, list[tuple[Run, float]]] = {stack.name: [] for stack in stacks}
+    runs: list[list[tuple[Run, float]]] = [[] for _ in loaded]
     for _ in range(rounds):
-        for stack in stacks:
+        for (load, stack), of_this in zip(loaded, runs, strict=True):
             before = stack.cpu_seconds()
             run = run_load(load, url=stack.url, seconds=seconds, directory=directory)
-            runs[stack.name].append((run, stack.cpu_seconds() - before))
-    return [_medians(load.name, stack, runs=runs[stack.name]) for stack in stacks]
+            of_this.append((run, stack.cpu_seconds() - before))
+    return [_medians(load.name, stack, runs=of_this) for (load, stack), of_this in zip(loaded, runs, strict=True)]
 
 
 def rate_of(results: Iterable[Measured], *, load: str, stack: str) -> float:

@@ -6,6 +6,7 @@ from loadtests.bench.comparisons.collector import compare_collector
 from loadtests.bench.comparisons.frugality import measure_frugality
 from loadtests.bench.comparisons.items import compare_items
 from loadtests.bench.comparisons.logins import compare_logins
+from loadtests.bench.comparisons.pages import compare_pages
 from loadtests.bench.comparisons.refreshes import compare_refreshes
 from loadtests.bench.comparisons.workers import compare_workers
 from loadtests.bench.environment import Bench
@@ -17,5 +18,6 @@ COMPARISONS: dict[str, Callable[[Bench], Comparison]] = {
     "refreshes": compare_refreshes,
     "workers": compare_workers,
     "collector": compare_collector,
+    "pages": compare_pages,
     "frugality": measure_frugality,
 }

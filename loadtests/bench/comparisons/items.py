@@ -15,12 +15,12 @@ AT_LEAST = {GET_ONE: (0.60, 12.0), GET_LIST: (0.50, 8.0), POST: (0.60, None)}
 def get_one(bench: Bench) -> Load:
     """Read items by their keys, one after the other."""
     paths = [f"/api/v1/items/{item_id}" for item_id in bench.items.item_ids]
-    return Load(name=GET_ONE, paths=paths, token=bench.access_token())
+    return Load(name=GET_ONE, paths=paths, token=bench.access_token(bench.items.owner_id))
 
 
 def compare_items(bench: Bench) -> Comparison:
     """Compare the hot reads and the plainest write."""
-    token = bench.access_token()
+    token = bench.access_token(bench.items.owner_id)
     list_of_20 = Load(name=GET_LIST, paths=["/api/v1/items?limit=20"], token=token)
     body = '{"title":"Tandem bicycle","description":"Two seats, one direction."}'
     post = Load(name=POST, paths=["/api/v1/items"], token=token, method="POST", bodies=[body])

@@ -95,7 +95,7 @@ def fill_items(url: str) -> ItemsDatabase:
 def fill_pages(url: str, owners: Mapping[UUID, int], *, items: int) -> str:
     """Migrate a database as items-service does, and fill it with so many items, these owners' included."""
     _migrate("items_service", url)
-    asyncio.run(_fill_pages(url, list(owners), list(accumulate(owners.values())), items=items))
+    asyncio.run(_fill_pages(url, owner_ids=list(owners), until=list(accumulate(owners.values())), items=items))
     return url
 
 
@@ -124,7 +124,7 @@ async def _fetch(url: str, statement: str, *values: object) -> list[asyncpg.Reco
     return rows
 
 
-async def _fill_pages(url: str, owner_ids: list[UUID], until: list[int], *, items: int) -> None:
+async def _fill_pages(url: str, *, owner_ids: list[UUID], until: list[int], items: int) -> None:
     """Insert before the indexes are made, which takes a fraction of the time."""
     connection = await asyncpg.connect(url)
     indexes = await connection.fetch(

@@ -11,8 +11,15 @@ from observability.dashboards.panels import (
     per_second,
     quantile,
 )
-from observability.dashboards.requests import COUNT, DURATION, error_share, latency_panel, matchers_of, request_panel
-from observability.objectives import Latency, Objectives
+from observability.dashboards.requests import (
+    COUNT,
+    errors_number,
+    latency_panel,
+    matchers_of,
+    p99_number,
+    request_panel,
+)
+from observability.objectives import Availability, Latency, Objectives
 
 SERVICE = "auth-service"
 DAY_SECONDS = 86400
@@ -20,14 +27,15 @@ DAY_SECONDS = 86400
 
 def auth_service(objectives: Objectives) -> Dashboard:
     """Return the dashboard."""
-    login = objectives.named("login-latency")
+    login, availability = objectives.named("login-latency"), objectives.named("login-availability")
     assert isinstance(login, Latency)  # noqa: S101 - the file of objectives is part of the repository
+    assert isinstance(availability, Availability)  # noqa: S101 - the same
     return Dashboard(
         uid="tandem-auth-service",
         title="Tandem / auth-service",
         description="Logins, tokens, keys, and who is refused.",
         panels=[
-            *_numbers(login),
+            *_numbers(login, availability),
             *_keys_and_limits(),
             request_panel(SERVICE),
             latency_panel(login, title="Logins: duration"),
@@ -40,7 +48,7 @@ def auth_service(objectives: Objectives) -> Dashboard:
     )
 
 
-def _numbers(login: Latency) -> list[Panel]:
+def _numbers(login: Latency, availability: Availability) -> list[Panel]:
     return [
         number(
             "Logins",
@@ -48,20 +56,8 @@ def _numbers(login: Latency) -> list[Panel]:
             description="Logins a second.",
             unit=Unit.REQUESTS_PER_SECOND,
         ),
-        number(
-            "Errors",
-            error_share(SERVICE),
-            description="The share of answers that are a 5xx.",
-            unit=Unit.SHARE,
-            thresholds=[Threshold(0.001, "red")],
-        ),
-        number(
-            "Logins: p99",
-            quantile(0.99, DURATION, matchers=matchers_of(login)),
-            description=login.description,
-            unit=Unit.SECONDS,
-            thresholds=[Threshold(login.threshold_seconds, "red")],
-        ),
+        errors_number(availability),
+        p99_number(login, title="Logins: p99"),
         number(
             "Sessions",
             f"max (tandem_sessions_active{labels()})",

@@ -9,18 +9,16 @@ from observability.dashboards.panels import (
     labels,
     number,
     per_second,
-    quantile,
 )
 from observability.dashboards.requests import (
     COUNT,
-    DURATION,
     busiest_routes_panel,
-    error_share,
+    errors_number,
     latency_panel,
-    matchers_of,
+    p99_number,
     request_panel,
 )
-from observability.objectives import Freshness, Latency, Objectives
+from observability.objectives import Availability, Freshness, Latency, Objectives
 
 SERVICE = "items-service"
 
@@ -28,16 +26,17 @@ SERVICE = "items-service"
 def items_service(objectives: Objectives) -> Dashboard:
     """Return the dashboard."""
     reads, writes = objectives.named("items-read-latency"), objectives.named("items-write-latency")
-    freshness = objectives.named("revocation-freshness")
+    availability, freshness = objectives.named("items-availability"), objectives.named("revocation-freshness")
     assert isinstance(reads, Latency)  # noqa: S101 - the file of objectives is part of the repository
     assert isinstance(writes, Latency)  # noqa: S101 - the same
+    assert isinstance(availability, Availability)  # noqa: S101 - the same
     assert isinstance(freshness, Freshness)  # noqa: S101 - the same
     return Dashboard(
         uid="tandem-items-service",
         title="Tandem / items-service",
         description="Reads and writes, and what items-service has heard of auth-service.",
         panels=[
-            *_numbers(reads, writes, freshness=freshness),
+            *_numbers(reads, writes, availability=availability, freshness=freshness),
             request_panel(SERVICE),
             latency_panel(reads, title="Reads: duration"),
             latency_panel(writes, title="Writes: duration"),
@@ -49,7 +48,7 @@ def items_service(objectives: Objectives) -> Dashboard:
     )
 
 
-def _numbers(reads: Latency, writes: Latency, *, freshness: Freshness) -> list[Panel]:
+def _numbers(reads: Latency, writes: Latency, *, availability: Availability, freshness: Freshness) -> list[Panel]:
     return [
         number(
             "Requests",
@@ -57,15 +56,9 @@ def _numbers(reads: Latency, writes: Latency, *, freshness: Freshness) -> list[P
             description="Requests a second.",
             unit=Unit.REQUESTS_PER_SECOND,
         ),
-        number(
-            "Errors",
-            error_share(SERVICE),
-            description="The share of answers that are a 5xx.",
-            unit=Unit.SHARE,
-            thresholds=[Threshold(0.001, "red")],
-        ),
-        _p99("Reads: p99", reads),
-        _p99("Writes: p99", writes),
+        errors_number(availability),
+        p99_number(reads, title="Reads: p99"),
+        p99_number(writes, title="Writes: p99"),
         number(
             "Feed: age",
             f"max ({freshness.metric}{labels()})",
@@ -83,17 +76,6 @@ def _numbers(reads: Latency, writes: Latency, *, freshness: Freshness) -> list[P
             runbook="verification-keys-stale",
         ),
     ]
-
-
-def _p99(title: str, objective: Latency) -> Panel:
-    return number(
-        title,
-        quantile(0.99, DURATION, matchers=matchers_of(objective)),
-        description=objective.description,
-        unit=Unit.SECONDS,
-        thresholds=[Threshold(objective.threshold_seconds, "red")],
-        runbook=f"{objective.name}-budget-burn",
-    )
 
 
 def _items() -> list[Panel]:

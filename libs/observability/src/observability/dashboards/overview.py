@@ -1,5 +1,6 @@
 """The first dashboard to open: is everything as promised, and what changed?"""
 
+from observability.burn_rates import BURN_RATES
 from observability.dashboards.panels import (
     Dashboard,
     Panel,
@@ -11,7 +12,7 @@ from observability.dashboards.panels import (
     per_second,
     quantile,
 )
-from observability.dashboards.requests import COUNT, DURATION, ERRORS, burn_rate_queries, slo
+from observability.dashboards.requests import COUNT, DURATION, burn_rate_queries, error_share, slo
 from observability.objectives import Availability, Freshness, Latency, Objectives
 
 NO_LONG_POLL = 'http_route!="/internal/events"'
@@ -51,13 +52,17 @@ def _budget_left(objective: Availability | Latency | Freshness) -> Panel:
 
 
 def _burn_rates(objectives: Objectives) -> Panel:
+    fast, slow = (rate for rate in BURN_RATES if rate.severity == "page")
     return Panel(
         title="How fast budgets burn",
-        description="Over one hour. At 1 a budget lasts 30 days; a page comes at 6 over six hours or 14.4 over one.",
+        description=(
+            f"Over one hour. At 1 a budget lasts 30 days; a page comes at {slow.factor:g} over {slow.long_window} "
+            f"or {fast.factor:g} over {fast.long_window}."
+        ),
         unit=Unit.NUMBER,
         queries=burn_rate_queries(objectives),
         width=16,
-        thresholds=[Threshold(6, "orange"), Threshold(14.4, "red")],
+        thresholds=[Threshold(slow.factor, "orange"), Threshold(fast.factor, "red")],
     )
 
 
@@ -84,12 +89,11 @@ def _requests() -> Panel:
 
 
 def _errors() -> Panel:
-    errors, everything = per_second(COUNT, by="job", matchers=(ERRORS,)), per_second(COUNT, by="job")
     return Panel(
         title="Errors",
         description="The share of answers that are a 5xx.",
         unit=Unit.SHARE,
-        queries=[Query(f"({errors} or 0 * {everything}) / {everything}", "{{job}}")],
+        queries=[Query(error_share(by="job"), "{{job}}")],
         runbook="items-availability-budget-burn",
     )
 

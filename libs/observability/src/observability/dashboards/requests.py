@@ -1,6 +1,6 @@
 """Panels about HTTP requests, which every service has."""
 
-from observability.dashboards.panels import Panel, Query, Threshold, Unit, labels, per_second, quantile
+from observability.dashboards.panels import Panel, Query, Threshold, Unit, labels, number, per_second, quantile
 from observability.objectives import Availability, Freshness, Latency, Objectives
 
 DURATION = "http_server_request_duration_seconds"
@@ -35,11 +35,34 @@ def latency_panel(objective: Latency, *, title: str) -> Panel:
     )
 
 
-def error_share(service: str) -> str:
-    """Return the share of a service's requests that were answered with a 5xx."""
-    job = f'job="{service}"'
-    everything = per_second(COUNT, matchers=(job,))
-    return f"({per_second(COUNT, matchers=(job, ERRORS))} or 0 * {everything}) / {everything}"
+def p99_number(objective: Latency, *, title: str) -> Panel:
+    """Show the time within which 99 of 100 requests of an objective are answered."""
+    return number(
+        title,
+        quantile(0.99, DURATION, matchers=matchers_of(objective)),
+        description=objective.description,
+        unit=Unit.SECONDS,
+        thresholds=[Threshold(objective.threshold_seconds, "red")],
+        runbook=f"{objective.name}-budget-burn",
+    )
+
+
+def errors_number(objective: Availability) -> Panel:
+    """Show the share of a service's answers that are a 5xx; red from the share on that its objective leaves."""
+    return number(
+        "Errors",
+        error_share(matchers=(f'job="{objective.service}"',)),
+        description="The share of answers that are a 5xx.",
+        unit=Unit.SHARE,
+        thresholds=[Threshold(objective.budget, "red")],
+        runbook=f"{objective.name}-budget-burn",
+    )
+
+
+def error_share(*, by: str = "", matchers: tuple[str, ...] = ()) -> str:
+    """Return the share of requests that were answered with a 5xx; 0 as long as none was."""
+    everything = per_second(COUNT, by=by, matchers=matchers)
+    return f"({per_second(COUNT, by=by, matchers=(*matchers, ERRORS))} or 0 * {everything}) / {everything}"
 
 
 def request_panel(service: str) -> Panel:

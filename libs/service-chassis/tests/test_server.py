@@ -6,8 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -15,22 +14,8 @@ import pytest
 
 from local_stack.ports import free_port
 from service_chassis.testing.servers import LOOPBACK
+from service_chassis.testing.trial_service import answer_of, eventually, write_trial_service
 
-SERVICE = """
-from pathlib import Path
-from typing import ClassVar
-
-from service_chassis.command_line import new_command_line, run
-from service_chassis.settings import ServiceSettings
-
-
-class Settings(ServiceSettings):
-    service_prefix: ClassVar[str] = "TRIAL_"
-    project_name: str = "trial-service"
-
-
-run(new_command_line(Path(__file__).parent, Settings))
-"""
 APPLICATION = """
 import asyncio
 import gc
@@ -72,16 +57,13 @@ def create_app() -> FastAPI:
 
 @contextmanager
 def serving_process(port: int, *options: str, metrics_port: int | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    package = Path("trial_service")
-    package.mkdir()
-    (package / "__main__.py").write_text(SERVICE, encoding="utf-8")
-    (package / "main.py").write_text(APPLICATION, encoding="utf-8")
+    package = write_trial_service(Path(), application=APPLICATION)
     configuration = {
         "ENVIRONMENT": "local",
         "DATABASE_URL": "postgresql://localhost/trial",
         "METRICS_PORT": str(metrics_port or free_port()),
     }
-    command = [sys.executable, "-m", package.name, "serve", "--host", LOOPBACK, "--port", str(port), *options]
+    command = [sys.executable, "-m", package, "serve", "--host", LOOPBACK, "--port", str(port), *options]
     with subprocess.Popen(command, env=os.environ | configuration) as process:
         try:
             yield process
@@ -89,27 +71,11 @@ def serving_process(port: int, *options: str, metrics_port: int | None = None) -
             process.kill()
 
 
-def eventually(claim: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 20
-    while not claim() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    return claim()
-
-
-def answer_of(port: int, path: str = "/quick") -> str:
-    with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().read().decode()
-        except OSError:
-            return ""
-
-
 @pytest.mark.usefixtures("unmeasured_processes")
 def test_what_is_there_at_the_start_is_left_out_of_garbage_collection() -> None:
     port = free_port()
     with serving_process(port):
-        assert eventually(lambda: answer_of(port) == '"before"')
+        assert eventually(lambda: answer_of(port, "/quick") == '"before"')
 
         assert int(answer_of(port, "/left-out-of-garbage-collection")) > 10_000
 
@@ -118,7 +84,7 @@ def test_what_is_there_at_the_start_is_left_out_of_garbage_collection() -> None:
 def test_being_asked_to_end_is_no_failure() -> None:
     port = free_port()
     with serving_process(port) as process:
-        assert eventually(lambda: answer_of(port) == '"before"')
+        assert eventually(lambda: answer_of(port, "/quick") == '"before"')
 
         process.send_signal(signal.SIGTERM)
 
@@ -131,13 +97,13 @@ def test_a_request_that_is_under_way_is_finished_and_measured_before_the_end() -
         serving_process(port, metrics_port=metrics_port) as process,
         closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client,
     ):
-        assert eventually(lambda: answer_of(port) == '"before"')
+        assert eventually(lambda: answer_of(port, "/quick") == '"before"')
         client.request("GET", "/slow")
         assert eventually(Path("slow-has-begun").exists)
 
         process.send_signal(signal.SIGTERM)
 
-        assert eventually(lambda: answer_of(port) == "")
+        assert eventually(lambda: answer_of(port, "/quick") == "")
         assert "process_cpu_seconds_total" in answer_of(metrics_port, "/metrics")
         assert client.getresponse().read() == b'"finished"'
         assert process.wait(timeout=5) == 0
@@ -147,7 +113,7 @@ def test_a_request_that_is_under_way_is_finished_and_measured_before_the_end() -
 def test_a_request_that_waits_is_told_at_once_that_the_process_is_to_end() -> None:
     port = free_port()
     with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
-        assert eventually(lambda: answer_of(port) == '"before"')
+        assert eventually(lambda: answer_of(port, "/quick") == '"before"')
         client.request("GET", "/patient")
         assert eventually(Path("patient-has-begun").exists)
 
@@ -173,7 +139,7 @@ def test_a_metrics_port_that_is_taken_stops_the_start_with_one_sentence(capfd: p
 def test_idle_connections_do_not_delay_the_end() -> None:
     port = free_port()
     with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
-        assert eventually(lambda: answer_of(port) == '"before"')
+        assert eventually(lambda: answer_of(port, "/quick") == '"before"')
         client.request("GET", "/quick")
         client.getresponse().read()
 
@@ -186,11 +152,11 @@ def test_idle_connections_do_not_delay_the_end() -> None:
 def test_a_change_of_the_source_shows_without_a_restart_by_hand() -> None:
     port, metrics_port = free_port(), free_port()
     with serving_process(port, "--reload", metrics_port=metrics_port) as process:
-        assert eventually(lambda: answer_of(port) == '"before"')
+        assert eventually(lambda: answer_of(port, "/quick") == '"before"')
 
         Path("trial_service/main.py").write_text(APPLICATION.replace("before", "after"), encoding="utf-8")
 
-        assert eventually(lambda: answer_of(port) == '"after"')
+        assert eventually(lambda: answer_of(port, "/quick") == '"after"')
         assert "process_cpu_seconds_total" in answer_of(metrics_port, "/metrics")
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=5) == 0

@@ -8,8 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,24 +17,10 @@ import pytest
 
 from local_stack.ports import free_port
 from service_chassis.testing.servers import LOOPBACK
+from service_chassis.testing.trial_service import answer_of, eventually, write_trial_service
 
 REQUESTS = 'http_server_request_duration_seconds_count{.*http_route="/process".*}'
 LOGGERS = {"gunicorn.error", "uvicorn.error", "access"}
-SERVICE = """
-from pathlib import Path
-from typing import ClassVar
-
-from service_chassis.command_line import new_command_line, run
-from service_chassis.settings import ServiceSettings
-
-
-class Settings(ServiceSettings):
-    service_prefix: ClassVar[str] = "TRIAL_"
-    project_name: str = "trial-service"
-
-
-run(new_command_line(Path(__file__).parent, Settings))
-"""
 APPLICATION = """
 import asyncio
 import contextlib
@@ -105,42 +90,21 @@ class Served:
     metrics_port: int
 
     def ask(self, path: str) -> str:
-        return ask(self.port, path)
+        return answer_of(self.port, path)
 
     def worker(self) -> int:
         """Return which worker answers now; 0 while none does."""
         return int(self.ask("/process") or 0)
 
     def metric(self, name: str) -> float:
-        lines = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", ask(self.metrics_port, "/metrics"), re.MULTILINE)
+        lines = re.findall(rf"^{name}(?:{{.*}})? (\S+)$", answer_of(self.metrics_port, "/metrics"), re.MULTILINE)
         return sum(map(float, lines))
-
-
-def ask(port: int, path: str) -> str:
-    with closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as connection:
-        try:
-            connection.request("GET", path)
-            return connection.getresponse().read().decode()
-        except OSError:
-            return ""
-
-
-def eventually(claim: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        if claim():
-            return True
-        time.sleep(0.02)
-    return False
 
 
 @pytest.fixture
 def served(tmp_path: Path) -> Iterator[Served]:
-    package, directory = tmp_path / "trial_service", tmp_path / "metrics"
-    package.mkdir()
+    package, directory = write_trial_service(tmp_path, application=APPLICATION), tmp_path / "metrics"
     directory.mkdir()
-    (package / "__main__.py").write_text(SERVICE, encoding="utf-8")
-    (package / "main.py").write_text(APPLICATION, encoding="utf-8")
     (directory / "counter_1.db").write_bytes(b"what a process left that was killed")
     port, metrics_port = free_port(), free_port()
     configuration = {
@@ -150,7 +114,7 @@ def served(tmp_path: Path) -> Iterator[Served]:
         "METRICS_PORT": str(metrics_port),
         "PROMETHEUS_MULTIPROC_DIR": str(directory),
     }
-    command = [sys.executable, "-m", package.name, "serve", "--host", LOOPBACK, "--port", str(port)]
+    command = [sys.executable, "-m", package, "serve", "--host", LOOPBACK, "--port", str(port)]
     with subprocess.Popen(
         command, env=os.environ | configuration, stdout=subprocess.PIPE, text=True, start_new_session=True
     ) as process:

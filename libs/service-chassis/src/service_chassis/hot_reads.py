@@ -35,8 +35,8 @@ class HotRequest:
     path: str
     headers: Headers
 
-    def only(self, name: bytes) -> bytes | None:
-        """Return the value of a header, joined as one where it was sent in several lines."""
+    def header(self, name: bytes) -> bytes | None:
+        """Return a header's value, joined as one where it was sent in several lines; None where it was not sent."""
         return b", ".join(value for header, value in self.headers if header == name) or None
 
 

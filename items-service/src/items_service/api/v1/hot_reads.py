@@ -38,7 +38,7 @@ class HotItemReads:
             return None
         item = await self._reader(request).get(item_id)
         headers = [(b"etag", etag(item.version).encode())]
-        if_none_match = request.only(b"if-none-match")
+        if_none_match = request.header(b"if-none-match")
         if if_none_match is not None and item.version in versions_known(if_none_match.decode("latin-1")):
             return HotAnswer(headers=headers, status=_NOT_MODIFIED)
         return HotAnswer(to_json(_columns(item)), headers)

@@ -107,6 +107,10 @@ load: .venv/.installed ## Load a pair, or TANDEM_URL, as people would: PROFILE=s
 load-workers: ## The same with N processes that generate the load
 	@$(MAKE) --no-print-directory load N=$(or $(N),2)
 
+.PHONY: capacity
+capacity: .venv/.installed ## Find the highest rate of each endpoint that meets its objectives, and the replicas for RATE=1000; KEEP=1 keeps the table
+	@$(VENV) -m loadtests.capacity --rate $(or $(RATE),1000) $(if $(KEEP),--keep)
+
 .PHONY: bench
 bench: .venv/.installed ## Compare what a request costs with the limit and with the guides' way; ONLY="items logins" a part, KEEP=1 keeps the result
 	@$(VENV) -m loadtests.bench $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep)

@@ -13,7 +13,7 @@ from uuid import UUID
 from loadtests.bench.databases import AuthDatabase, ItemsDatabase, fill_accounts, fill_items
 from loadtests.bench.generator import Load
 from loadtests.bench.measurement import Measured, measure
-from loadtests.bench.processes import Stack, running
+from loadtests.bench.processes import Stack, cpu_seconds_of, running
 from loadtests.bench.settings import service_settings
 from local_stack.postgres import PostgresServer
 from service_chassis.testing.issuer import TokenIssuer
@@ -42,6 +42,11 @@ class Bench:
     def accounts(self) -> AuthDatabase:
         """A database with accounts."""
         return fill_accounts(self.new_database("auth"))
+
+    def postgres_cpu_seconds(self) -> float:
+        """Return the processor time that PostgreSQL has used until now, but for connections that are closed."""
+        pid_file = self.postgres.data_directory / "postmaster.pid"
+        return cpu_seconds_of(int(pid_file.read_text(encoding="ascii").split()[0]))
 
     def new_database(self, name: str) -> str:
         """Create an empty database, and return its address."""

@@ -18,20 +18,28 @@ def get_one(bench: Bench) -> Load:
     return Load(name=GET_ONE, paths=paths, token=bench.access_token(bench.items.owner_id))
 
 
+def list_items(bench: Bench) -> Load:
+    """Read the newest page."""
+    return Load(name=GET_LIST, paths=["/api/v1/items?limit=20"], token=bench.access_token(bench.items.owner_id))
+
+
+def create_item(bench: Bench) -> Load:
+    """Create items that are all alike."""
+    body = '{"title":"Tandem bicycle","description":"Two seats, one direction."}'
+    token = bench.access_token(bench.items.owner_id)
+    return Load(name=POST, paths=["/api/v1/items"], token=token, method="POST", bodies=[body])
+
+
 def compare_items(bench: Bench) -> Comparison:
     """Compare the hot reads and the plainest write."""
-    token = bench.access_token(bench.items.owner_id)
-    list_of_20 = Load(name=GET_LIST, paths=["/api/v1/items?limit=20"], token=token)
-    body = '{"title":"Tandem bicycle","description":"Two seats, one direction."}'
-    post = Load(name=POST, paths=["/api/v1/items"], token=token, method="POST", bodies=[body])
     url = bench.items.url
     with ExitStack() as stack:
         bare, limit, guide = (stack.enter_context(bench.compared(name, database_url=url)) for name in COMPARED)
         tandem = stack.enter_context(bench.items_service(url))
         results = [
             *bench.measure(get_one(bench), bare, limit, guide, tandem),
-            *bench.measure(list_of_20, bare, limit, guide, tandem),
-            *bench.measure(post, limit, guide, tandem),
+            *bench.measure(list_items(bench), bare, limit, guide, tandem),
+            *bench.measure(create_item(bench), limit, guide, tandem),
         ]
     return Comparison(reference="limit", results=results, ratios=_ratios(results))
 

@@ -6,18 +6,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from loadtests.chart import draw_history
 from loadtests.profiles import PROFILES
 from local_stack.pair import FEED_CLIENT
 from local_stack.pair_settings import PairSettings
-from local_stack.ports import free_port
+from local_stack.ports import LOOPBACK, free_port
 from local_stack.running_pair import running_pair
 
 REPOSITORY = Path(__file__).parents[1]
 REPORTS = REPOSITORY / "loadtests" / "reports"
+WORKERS_WAIT_SECONDS = 30
 
 
 def main() -> None:
@@ -48,16 +49,39 @@ def _target() -> Iterator[tuple[str, Mapping[str, str]]]:
         Path(directory).chmod(0o755)
         settings = PairSettings(port=free_port(), working_directory=Path(directory))
         with running_pair(settings, state_directory=Path(directory) / "state") as pair:
-            client = {"TANDEM_CLIENT_ID": FEED_CLIENT, "TANDEM_CLIENT_SECRET": pair.feed_client_secret}
+            client = {
+                "TANDEM_CLIENT_ID": FEED_CLIENT,
+                "TANDEM_CLIENT_SECRET": pair.feed_client_secret,
+                "TANDEM_FEED_URL": pair.auth_url,
+            }
             yield pair.base_url, {**os.environ, **client}
 
 
 def _run_locust(report: Path, *, url: str, workers: int, environment: Mapping[str, str]) -> int:
-    command = [sys.executable, "-m", "locust", "--locustfile", "loadtests/locustfile.py", "--headless", "--host", url]
-    command += ["--csv", str(report), "--csv-full-history", "--html", f"{report}.html", "--only-summary"]
-    command += ["--processes", str(workers)] if workers else []
+    command = [sys.executable, "-m", "locust", "--locustfile", "loadtests/locustfile.py"]
+    port = str(free_port())
+    master = [*command, "--headless", "--host", url, "--csv", str(report), "--csv-full-history"]
+    master += ["--html", f"{report}.html", "--only-summary"]
+    if workers:
+        master += ["--master", "--master-bind-host", LOOPBACK, "--master-bind-port", port]
+        master += ["--expect-workers", str(workers), "--expect-workers-max-wait", str(WORKERS_WAIT_SECONDS)]
     settings = {**environment, "TANDEM_LOAD_PROFILE": report.name}
-    return subprocess.run(command, check=False, cwd=REPOSITORY, env=settings).returncode
+    with ExitStack() as running:
+        # Not by --processes: at the end locust waits for those, and writes into files that it has closed by then.
+        for _ in range(workers):
+            running.enter_context(_worker([*command, "--worker", "--master-port", port], settings))
+        return subprocess.run(master, check=False, cwd=REPOSITORY, env=settings).returncode
+
+
+@contextmanager
+def _worker(command: list[str], environment: Mapping[str, str]) -> Iterator[None]:
+    """Run a process that generates load for the master; it ends with it."""
+    process = subprocess.Popen(command, cwd=REPOSITORY, env=environment)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait()
 
 
 if __name__ == "__main__":

@@ -61,13 +61,14 @@ class JourneyUser(FastHttpUser):
         check: Check | None = None,
         path_values: Mapping[str, str] | None = None,
         query: str = "",
+        base_url: str = "",
         **request: Any,  # whatever locust's client takes
     ) -> Answer:
-        """Send one request; an answer of another status, or that fails the check, counts as failed."""
+        """Send one request, to the pair unless a base URL says another place; a wrong answer counts as failed."""
         headers = request.pop("headers", {})
         if self.account is not None and self.account.access_token:
             headers = {"Authorization": f"Bearer {self.account.access_token}", **headers}
-        path = route.format_map(path_values or {}) + query
+        path = base_url + route.format_map(path_values or {}) + query
         with self.client.request(
             method, path, name=route, headers=headers, catch_response=True, allow_redirects=False, **request
         ) as response:

@@ -25,6 +25,7 @@ from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
 from service_chassis.testing.clients import running_client, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import ISSUER, SERVICE_AUDIENCE
 from service_chassis.testing.mailbox import Mailbox, open_mailbox
 from service_chassis.testing.plugin import NewDatabase
@@ -85,6 +86,15 @@ async def stored(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connectio
     connection = await asyncpg.connect(database.url.get_secret_value())
     yield connection
     await connection.close()
+
+
+@pytest.fixture
+async def door(database: EmptyableDatabase) -> AsyncIterator[Door]:
+    """Give a way to the database that can be held, shut and cut."""
+    door = Door(database.url)
+    await door.open()
+    yield door
+    await door.shut()
 
 
 @pytest.fixture

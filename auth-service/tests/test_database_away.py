@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import httpx
 import pytest
@@ -12,21 +12,12 @@ from auth_service.api.resources import new_key_rotation
 from auth_service.schemas.devices import COMMAND_LINE
 from auth_service.schemas.users import UserWithToken
 from service_chassis.testing.clients import running_client
-from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import TokenIssuer
 
 JWKS = "/.well-known/jwks.json"
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 NOWHERE = "postgresql://nobody@127.0.0.1:1/nothing"
-
-
-@pytest.fixture
-async def door(database: EmptyableDatabase) -> AsyncIterator[Door]:
-    door = Door(database.url)
-    await door.open()
-    yield door
-    await door.shut()
 
 
 async def answer_within_two_seconds(client: httpx.AsyncClient, request: httpx.Request) -> httpx.Response:

@@ -1,5 +1,6 @@
 """How often somebody may try to log in, and who is not shut out by it."""
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable
 
@@ -9,6 +10,7 @@ import pytest
 from fastapi import FastAPI
 
 from service_chassis.testing.clients import running_client
+from service_chassis.testing.door import Door
 
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 HOME = "203.0.113.7"
@@ -136,6 +138,33 @@ async def test_a_refused_attempt_is_not_hashed(client: httpx.AsyncClient, stored
     # What was judged is on record, as a success or a failure; the fourth attempt is neither.
     judged = "SELECT count(*) FROM audit_events WHERE type IN ('login.failed', 'login.succeeded')"
     assert await stored.fetchval(judged) == 3
+
+
+async def test_attempts_that_an_outage_ends_do_not_count(new_app: Callable[..., FastAPI], door: Door) -> None:
+    async with running_client(new_app(database_url=door.url, login_limit_per_account="3 per hour")) as client:
+        await client.post("/api/v1/auth/register", json=ADA)
+        await door.shut()
+
+        away = [await log_in(client, HOME) for _ in range(4)]
+        await door.open()
+        back = [await log_in(client, HOME) for _ in range(4)]
+
+    assert [answer.status_code for answer in away] == [503, 503, 503, 503]
+    assert [answer.status_code for answer in back] == [401, 401, 401, 429]
+
+
+async def test_an_outage_lets_nobody_try_more_often(new_app: Callable[..., FastAPI], door: Door) -> None:
+    async with running_client(new_app(database_url=door.url, login_limit_per_account="3 per hour")) as client:
+        await client.post("/api/v1/auth/register", json=ADA)
+        before = [await log_in(client, HOME) for _ in range(2)]
+        await door.shut()
+        await asyncio.gather(*(log_in(client, HOME) for _ in range(8)))
+        await door.open()
+
+        after = await asyncio.gather(*(log_in(client, HOME) for _ in range(4)))
+
+    assert [answer.status_code for answer in before] == [401, 401]
+    assert sorted(answer.status_code for answer in after) == [401, 429, 429, 429]
 
 
 async def test_refusals_of_one_window_leave_one_record(client: httpx.AsyncClient, stored: asyncpg.Connection) -> None:

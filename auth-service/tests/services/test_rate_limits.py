@@ -106,6 +106,23 @@ async def test_names_are_counted_apart() -> None:
     assert (await replica.count(LIMIT, "login", "grace")).admitted
 
 
+async def test_what_is_given_back_can_be_tried_again_and_nothing_more() -> None:
+    replica = RateLimits(None)
+    await admitted(replica, times=3)
+
+    await replica.give_back(LIMIT, "login", "ada")
+
+    assert await admitted(replica, times=2) == [True, False]
+
+
+async def test_what_was_not_counted_can_not_be_given_back() -> None:
+    replica = RateLimits(None)
+
+    await replica.give_back(LIMIT, "login", "ada")
+
+    assert await admitted(replica, times=4) == [True, True, True, False]
+
+
 async def test_what_is_forgotten_is_counted_anew() -> None:
     replica = RateLimits(None)
     await admitted(replica, times=3)
@@ -130,6 +147,16 @@ async def test_what_one_replica_forgets_all_forget(new_replica: NewReplica) -> N
     await other.forget(LIMIT, "login", "ada")
 
     assert await admitted(one, times=1) == [True]
+
+
+@needs_redis
+async def test_an_attempt_given_back_by_one_replica_can_be_made_at_another(new_replica: NewReplica) -> None:
+    one, other = new_replica(), new_replica()
+    await admitted(one, times=3)
+
+    await one.give_back(LIMIT, "login", "ada")
+
+    assert await admitted(other, times=2) == [True, False]
 
 
 @needs_redis

@@ -214,16 +214,14 @@ LoginFormDep = Annotated[LoginForm, Depends(strict_form(LoginForm))]
 async def throttle_login(
     form: LoginFormDep, resources: ResourcesDep, throttle: ThrottleDep, response: Response
 ) -> AsyncIterator[None]:
-    """Count an attempt to log in once it is its turn, and forget it when it succeeds."""
-    async with resources.login_queue.turn():
-        fields = (await throttle.admit_login(form.username)).fields()
-        response.headers.update(fields)
+    """Count an attempt to log in once it is its turn."""
+    async with resources.login_queue.turn(), throttle.login_attempt(form.username) as allowance:
+        response.headers.update(allowance.fields())
         try:
             yield
         except ServiceError as error:
-            error.answer_headers.update(fields)
+            error.answer_headers.update(allowance.fields())
             raise
-        await throttle.forgive_login(form.username)
 
 
 async def throttle_network(throttle: ThrottleDep, response: Response) -> None:

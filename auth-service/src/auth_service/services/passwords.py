@@ -55,21 +55,24 @@ class PasswordService:
             InvalidTokenError: the session ended meanwhile.
             PasswordHashingBusyError: too many passwords wait to be hashed.
         """
-        new_password = change.new_password.get_secret_value()
-        refuse_guessable_password(new_password, email=user.email)
-        await self._throttle.admit_login(user.email)
+        refuse_guessable_password(change.new_password.get_secret_value(), email=user.email)
+        async with self._throttle.login_attempt(user.email):
+            hashed_password = await self._hash_replacement(user, change)
+            if await self._users.find_by_live_session(session_id) is None:
+                raise InvalidTokenError
+        await self.replace(user, hashed_password, kept_session_id=session_id)
+
+    async def _hash_replacement(self, user: User, change: PasswordChange) -> str:
+        """Return the hash of the new password, for who knows the current one; the account is locked then."""
         # Commits: nothing; it gives the connection back, which others need while the passwords wait to be hashed.
         await self._commit()
         if not await self._password_hashing.verify(change.current_password.get_secret_value(), user.hashed_password):
             raise await self._refusal(user)
-        hashed_password = await self._password_hashing.hash(new_password)
+        hashed_password = await self._password_hashing.hash(change.new_password.get_secret_value())
         # Hashing takes its time: the password that was verified may be the current one no more, or the session over.
         if not await self._users.lock_unchanged(user):
             raise await self._refusal(user)
-        if await self._users.find_by_live_session(session_id) is None:
-            raise InvalidTokenError
-        await self._throttle.forgive_login(user.email)
-        await self.replace(user, hashed_password, kept_session_id=session_id)
+        return hashed_password
 
     async def replace(
         self, user: User, hashed_password: str, *, kept_session_id: UUID | None = None, actor_id: UUID | None = None

@@ -77,6 +77,17 @@ class RateLimits:
 
         return await self._with_limiter(count_in)
 
+    async def give_back(self, limit: RateLimitItem, *names: str) -> None:
+        """Count one attempt less, where any is counted."""
+
+        async def give_back_in(limiter: SlidingWindowCounterRateLimiter) -> None:
+            _, remaining = await limiter.get_window_stats(limit, *names)
+            if remaining < limit.amount:
+                # The library can't take a hit back; one that costs less than nothing does it, in one step as any hit.
+                await limiter.hit(limit, *names, cost=-1)
+
+        await self._with_limiter(give_back_in)
+
     async def forget(self, limit: RateLimitItem, *names: str) -> None:
         """Begin to count anew."""
         await self._with_limiter(lambda limiter: limiter.clear(limit, *names))

@@ -6,7 +6,8 @@ was used from counts against that network's own attempts only.
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
 
@@ -21,6 +22,8 @@ from auth_service.schemas.devices import Device
 from auth_service.schemas.users import find_email_spelling
 from auth_service.services.audit import AuditTrail
 from auth_service.services.rate_limits import Count, RateLimits
+from service_chassis.database import is_unavailable
+from service_chassis.errors import UnavailableError
 from service_chassis.key_derivation import derive_key
 
 # What one customer of an IPv6 provider has at least (RFC 6177), so more addresses are no more attempts.
@@ -66,27 +69,42 @@ class Throttle:
         self._settings = settings
         self._commit = commit
 
-    async def admit_login(self, username: str) -> Allowance:
-        """Count an attempt to log in, and say how many are left.
+    @asynccontextmanager
+    async def login_attempt(self, username: str) -> AsyncIterator[Allowance]:
+        """Count an attempt to log in before the block, and say how many are left.
+
+        When the block ends well, somebody has proven who they are and has all attempts again. When something was away
+        or busy, nobody has learned anything, and the attempt does not count.
 
         Raises:
             TooManyAttemptsError: from this network, or at this account.
         """
+        counted: list[tuple[RateLimitItem, tuple[str, ...]]] = []
+        try:
+            yield await self._admit_login(username, counted)
+        except Exception as error:
+            if isinstance(error, UnavailableError) or is_unavailable(error):
+                for limit, names in counted:
+                    await self._rate_limits.give_back(limit, *names)
+            raise
+        limit = self._settings.login_limit_per_account
+        await self._rate_limits.forget(limit, "account", self._account_key(username), self._network)
+
+    async def _admit_login(self, username: str, counted: list[tuple[RateLimitItem, tuple[str, ...]]]) -> Allowance:
         await self.admit_network()
         account = self._account_key(username)
-        allowance = await self._admit("account", self._settings.login_limit_per_account, account, self._network)
+        limit = self._settings.login_limit_per_account
+        allowance = await self._admit("account", limit, account, self._network)
+        counted.append((limit, ("account", account, self._network)))
         limit = self._settings.login_limit_per_account_everywhere
         everywhere = await self._rate_limits.count(limit, "account everywhere", account)
+        if everywhere.admitted:
+            counted.append((limit, ("account everywhere", account)))
         admitted = everywhere.admitted or await self._is_known_here(username)
         _count_decision("account-everywhere", admitted=admitted)
         if not admitted:
             await self._refuse(_allowance("account-everywhere", limit, count=everywhere), account)
         return allowance
-
-    async def forgive_login(self, username: str) -> None:
-        """Give somebody who has proven who they are all their attempts again."""
-        limit = self._settings.login_limit_per_account
-        await self._rate_limits.forget(limit, "account", self._account_key(username), self._network)
 
     async def admit_registration(self, email: str) -> Allowance:
         """Count an attempt to register, which costs a hash and may cost a mail.

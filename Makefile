@@ -145,6 +145,11 @@ undeploy: ## Remove the release; its secrets and volumes stay
 	@$(call needs,helm)
 	@helm uninstall tandem --namespace tandem --wait
 
+# Into a namespace of its own, which goes when it ends. Nodes may be simulated, as kwok does, since nothing asks the pods.
+.PHONY: rehearse-deploy
+rehearse-deploy: .venv/.installed ## Install, upgrade, break, roll back and remove a release in the cluster of KUBECONFIG; TAG names the images
+	@TAG=$(TAG) $(VENV) -m pytest -n 0 -m cluster tests/cluster
+
 ##@ Check one thing
 
 .PHONY: fmt-check
@@ -192,7 +197,7 @@ clean-data: ## Remove the local databases and accounts; stop the pair first
 
 .PHONY: help
 help: ## List what make can do
-	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-13s  %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-15s  %s\n", $$1, $$2 }' Makefile
 
 # The files below say how far the installation came: each is written last, so an interrupted one starts again.
 

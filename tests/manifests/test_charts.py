@@ -177,3 +177,12 @@ def test_the_notes_say_how_to_reach_test_and_observe(case: str, notes: Callable[
     assert re.search(r"^Reach it\n.*^Test it\n  helm test tandem .*^Observe it\n", text, re.MULTILINE | re.DOTALL)
     assert "{{" not in text
     assert ("this is a `local` release" in text.lower()) is (case in {"defaults", "bare"})
+
+
+def test_what_a_helm_test_makes_goes_once_it_has_passed(render: Callable[..., list[Manifest]]) -> None:
+    annotations = [manifest["metadata"].get("annotations", {}) for manifest in render()]
+
+    policies = {made["helm.sh/hook-delete-policy"] for made in annotations if made.get("helm.sh/hook") == "test"}
+
+    # An uninstallation does not remove what tests made; a failed one stays to be looked at until the next.
+    assert policies == {"before-hook-creation,hook-succeeded"}

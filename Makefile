@@ -5,6 +5,7 @@
 PARTS    := $(patsubst %/pyproject.toml,%,$(wildcard libs/*/pyproject.toml *-service/pyproject.toml))
 SERVICES := $(wildcard *-service)
 LOCK     := requirements.lock
+LOCKED   := $(SERVICES) loadtests
 PYTHON   ?=
 TAG      ?= dev
 VENV     := .venv/bin/python
@@ -86,15 +87,15 @@ observability: .venv/.installed ## Write rules and dashboards from deploy/observ
 manifests: .venv/.installed ## Write what the charts render to and the tables of their values, so that a review sees it
 	@$(VENV) -m pytest --quiet -n 0 --renew tests/manifests/test_snapshots.py tests/manifests/test_readmes.py
 
-# Each image installs what its service needs, as the lock of everything pins it. Typer's colours need a fifth of the
+# Each image installs what its part needs, as the lock of everything pins it. Typer's colours need a fifth of the
 # other packages' Python code, and nobody sees them there.
 .PHONY: lock
 lock: .venv/.created ## Renew every requirements.lock after a change of dependencies; UPGRADE=1 takes the newest
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev pyproject.toml --output-file "$(LOCK)"
-	@for service in $(SERVICES); do \
-		mkdir -p "$(dir $(LOCK))$$service"; \
-		$(COMPILE) --no-annotate $(addprefix --no-emit-package ,rich pygments markdown-it-py mdurl) --constraints "$(LOCK)" $$service/pyproject.toml \
-			--output-file "$(dir $(LOCK))$$service/requirements.lock" || exit 1; \
+	@for image in $(LOCKED); do \
+		mkdir -p "$(dir $(LOCK))$$image"; \
+		$(COMPILE) --no-annotate $(addprefix --no-emit-package ,rich pygments markdown-it-py mdurl) --constraints "$(LOCK)" $$image/pyproject.toml \
+			--output-file "$(dir $(LOCK))$$image/requirements.lock" || exit 1; \
 	done
 
 ##@ Measure

@@ -10,7 +10,7 @@ from subprocess import CompletedProcess, run
 import pytest
 from packaging.requirements import Requirement
 
-SERVICES = ["auth-service", "items-service"]
+IMAGES = ["auth-service", "items-service", "loadtests"]
 UNREACHABLE = ("error sending request", "network was disabled", "Connection refused", "timed out")
 
 # What a dependency needs of another beyond what it says itself.
@@ -91,12 +91,12 @@ def requirements(repository: Path) -> list[Requirement]:
 
 @pytest.fixture
 def recompile(make: Callable[..., CompletedProcess[str]], tmp_path: Path) -> Callable[..., str]:
-    """Give what `make lock` makes of a lock, beside which it writes those of the services named."""
+    """Give what `make lock` makes of a lock, beside which it writes those of the images named."""
 
-    def renew(seed: str, *services: str) -> str:
+    def renew(seed: str, *images: str) -> str:
         path = tmp_path / "requirements.lock"
         path.write_text(seed)
-        finished = make("lock", f"LOCK={path}", f"SERVICES={' '.join(services)}")
+        finished = make("lock", f"LOCK={path}", f"LOCKED={' '.join(images)}")
         if finished.returncode and any(sign in finished.stderr for sign in UNREACHABLE):
             pytest.skip("the package index cannot be reached, and only it tells whether the lock is current")
         assert finished.returncode == 0, finished.stderr
@@ -108,15 +108,15 @@ def recompile(make: Callable[..., CompletedProcess[str]], tmp_path: Path) -> Cal
 def test_the_locks_are_what_make_lock_writes(
     repository: Path, tmp_path: Path, lock: str, recompile: Callable[..., str]
 ) -> None:
-    assert recompile(lock, *SERVICES) == lock, "requirements.lock is stale: make lock"
-    for service in SERVICES:
-        path = Path(service, "requirements.lock")
+    assert recompile(lock, *IMAGES) == lock, "requirements.lock is stale: make lock"
+    for image in IMAGES:
+        path = Path(image, "requirements.lock")
         assert (tmp_path / path).read_text() == (repository / path).read_text(), f"{path} is stale: make lock"
 
 
-@pytest.mark.parametrize("service", SERVICES)
-def test_an_image_installs_what_the_tests_ran_with(repository: Path, lock: str, service: str) -> None:
-    installed = hashes_by_package((repository / service / "requirements.lock").read_text())
+@pytest.mark.parametrize("image", IMAGES)
+def test_an_image_installs_what_the_tests_ran_with(repository: Path, lock: str, image: str) -> None:
+    installed = hashes_by_package((repository / image / "requirements.lock").read_text())
 
     assert installed.items() <= hashes_by_package(lock).items()
 

@@ -1,6 +1,7 @@
 """What can be said of the images without building them."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -31,8 +32,24 @@ def test_hadolint_has_nothing_to_say(dockerfile: Path) -> None:
     assert lint(dockerfile) == ""
 
 
-def test_hadolint_has_nothing_to_say_of_the_image_of_the_tests(repository: Path) -> None:
-    assert lint(repository / "tests" / "Dockerfile") == ""
+@pytest.mark.parametrize("folder", ["tests", "loadtests"])
+def test_hadolint_has_nothing_to_say_of_the_images_that_test(repository: Path, folder: str) -> None:
+    assert lint(repository / folder / "Dockerfile") == ""
+
+
+def test_the_image_of_the_load_test_starts_with_what_it_is_made_of(repository: Path, tmp_path: Path) -> None:
+    for source in copied((repository / "loadtests" / "Dockerfile").read_text()):
+        for path in repository.glob(source):
+            target = tmp_path / path.relative_to(repository)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copytree(path, target) if path.is_dir() else shutil.copy(path, target)
+    command = [sys.executable, "-m", "locust", "--locustfile", "loadtests/locustfile.py", "--list"]
+
+    listed = subprocess.run(
+        command, cwd=tmp_path, env={"PYTHONPATH": "libs/observability/src"}, capture_output=True, check=False, text=True
+    )
+
+    assert "ReturningUser" in listed.stdout + listed.stderr, listed.stderr
 
 
 def test_hadolint_finds_what_is_wrong(tmp_path: Path) -> None:

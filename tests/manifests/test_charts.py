@@ -76,6 +76,7 @@ WRONG = {
     "a secret among settings": ({"auth-service": {"config": {"SECRET_KEY": "x"}}}, "auth-service", "SECRET_KEY"),
     "a number as setting": ({"auth-service": {"config": {"SESSION_EXPIRE_DAYS": 90}}}, "SESSION_EXPIRE_DAYS", "string"),
     "a path with a query": ({"items-service": {"publicPaths": ["/items?x"]}}, "/publicPaths/0", "pattern"),
+    "a load of an unknown shape": ({"loadTest": {"profile": "storm"}}, "/loadTest/profile", "steady"),
     "a ratio above one": ({"global": {"tracing": {"ratio": "1.5"}}}, "/global/tracing/ratio", "pattern"),
     "a quantity that is none": (
         {"auth-service": {"resources": {"limits": {"memory": "lots"}}}},
@@ -139,6 +140,14 @@ CONTRADICTIONS = {
     "a route to no gateway": (
         {"global": {"httpRoute": {"enabled": True}}},
         "global.httpRoute.parentRefs has to name a Gateway",
+    ),
+    "a load test of what nobody reaches": (
+        {"gateway": {"enabled": False}, "loadTest": {"enabled": True}},
+        "loadTest.url has to say where clients reach the release",
+    ),
+    "a load test that the network refuses": (
+        {"loadTest": {"enabled": True, "url": "https://tandem.example.com"}},
+        "loadTest.peers has to say who answers at loadTest.url",
     ),
     "nothing to scale by": (
         {"auth-service": {"autoscaling": {"enabled": True, "targetCPUPercent": 0}}},

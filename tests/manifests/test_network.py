@@ -64,6 +64,29 @@ def test_a_local_release_is_reached_through_its_gateway(render: Render) -> None:
     assert edges(render(), "ingress") == LOCAL_INGRESS
 
 
+LOAD_TEST = {
+    "load-test-worker load-test-worker -> namespace kube-system: 53",
+    "load-test-worker load-test-worker -> load-test load-test: locust",
+}
+
+
+def test_a_load_test_reaches_the_way_in_and_nothing_behind_it(
+    render: Render, values_of: Callable[[str], Manifest]
+) -> None:
+    local = render({"loadTest": {"enabled": True}})
+    elsewhere = render(values_of("options"))
+
+    assert edges(local, "egress") - edges(render(), "egress") == {
+        *LOAD_TEST,
+        "load-test-worker load-test-worker -> gateway gateway: http",
+    }
+    assert {edge for edge in edges(elsewhere, "egress") if edge.startswith("load-test")} == {
+        *LOAD_TEST,
+        "load-test-worker load-test-worker -> 192.0.2.80/32: 443",
+    }
+    assert edges(local, "ingress") - LOCAL_INGRESS == {"load-test-worker -> load-test load-test: locust"}
+
+
 def test_every_pod_is_denied_what_no_policy_lets_through(
     case: str, manifests: list[Manifest], pods: dict[str, Manifest], values_of: Callable[[str], Manifest]
 ) -> None:

@@ -39,7 +39,7 @@ def main() -> None:
     page = _page(comparisons)
     sys.stdout.write(page)
     if given.keep:
-        draw(comparisons.values(), HERE / "results.png")
+        draw(comparisons, HERE / "results.png")
         (HERE / "RESULTS.md").write_text(f"{_preface(given.rounds, given.seconds)}\n{page}", encoding="utf-8")
 
 

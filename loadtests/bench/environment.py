@@ -20,6 +20,8 @@ from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer
 
 TOKEN_SECONDS = 7200
+ITEMS_SERVICE = (sys.executable, "-m", "items_service", "serve", "--host", "127.0.0.1")
+AUTH_SERVICE = (sys.executable, "-m", "auth_service", "serve", "--host", "127.0.0.1")
 
 
 @dataclass(frozen=True)  # not with slots, which would leave no place for what is made once
@@ -68,19 +70,21 @@ class Bench:
         return running(name, command, environment=dict(os.environ))
 
     def items_service(
-        self, database_url: str, *, name: str = "tandem", settings: Mapping[str, str | None] | None = None
+        self,
+        database_url: str,
+        *,
+        name: str = "tandem",
+        settings: Mapping[str, str | None] | None = None,
+        command: Sequence[str] = ITEMS_SERVICE,
     ) -> AbstractContextManager[Stack]:
         """Run items-service; a setting of None is left out."""
-        return _service(
-            name,
-            "items_service",
-            database_url=database_url,
-            settings={"AUTH_SERVICE_URL": self.key_server.url, **(settings or {})},
-        )
+        given = {**service_settings(database_url), "AUTH_SERVICE_URL": self.key_server.url, **(settings or {})}
+        environment = {setting: value for setting, value in given.items() if value is not None}
+        return running(name, command, environment=environment)
 
     def auth_service(self, database_url: str, *, name: str = "tandem") -> AbstractContextManager[Stack]:
         """Run auth-service."""
-        return _service(name, "auth_service", database_url=database_url, settings={})
+        return running(name, AUTH_SERVICE, environment=service_settings(database_url))
 
     def measure(
         self, load: Load, *stacks: Stack, rounds: int | None = None, seconds: int | None = None
@@ -102,11 +106,3 @@ def new_bench(directory: Path, *, rounds: int, seconds: int) -> Iterator[Bench]:
     issuer = TokenIssuer()
     with PostgresServer(directory / "postgres") as postgres, KeyServer(issuer.key_set()) as key_server:
         yield Bench(directory, postgres, issuer, key_server, rounds, seconds)
-
-
-def _service(
-    name: str, module: str, *, database_url: str, settings: Mapping[str, str | None]
-) -> AbstractContextManager[Stack]:
-    command = [sys.executable, "-m", module, "serve", "--host", "127.0.0.1"]
-    given = {**service_settings(database_url), **settings}
-    return running(name, command, environment={name: value for name, value in given.items() if value is not None})

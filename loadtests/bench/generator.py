@@ -83,7 +83,17 @@ def run_load(load: Load, *, url: str, seconds: int, directory: Path) -> Run:
 
 def start_load(load: Load, *, url: str, seconds: int, directory: Path) -> Popen[str]:
     """Begin to send the load."""
-    command = ["wrk", "--threads", "1", "--connections", str(load.connections), "--duration", f"{seconds}s"]
+    command = [
+        "wrk",
+        "--threads",
+        "1",
+        "--connections",
+        str(load.connections),
+        "--duration",
+        f"{seconds}s",
+        "--timeout",
+        "30s",
+    ]
     script = load.write_script(directory)
     return Popen([*command, "--latency", "--script", str(script), url], stdout=subprocess.PIPE, text=True)
 

@@ -1,6 +1,6 @@
 """Writes what was measured as tables of figures and ratios, and draws it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from matplotlib.figure import Figure
@@ -36,26 +36,26 @@ def as_markdown(name: str, comparison: Comparison) -> str:
     return "\n".join([f"## {name.capitalize()}\n", *tables, *([comparison.note] if comparison.note else [])])
 
 
-def draw(comparisons: Iterable[Comparison], path: Path) -> None:
-    """Draw requests per second, a panel for each load."""
-    results = [result for comparison in comparisons for result in comparison.results]
-    loads = _loads(results)
-    rows = -(-len(loads) // 3)
-    figure = Figure(figsize=(12, 3.2 * rows), layout="constrained")
-    panels = figure.subplots(rows, 3, squeeze=False).flat
-    for axes, load in zip(panels, loads, strict=False):
-        shown = [result for result in results if result.load == load]
-        bars = axes.bar(
-            [result.stack for result in shown],
-            [result.requests_per_second for result in shown],
-            color=[COLORS.get(result.stack, OTHER_COLOR) for result in shown],
+def draw(comparisons: Mapping[str, Comparison], path: Path) -> None:
+    """Draw requests per second, a panel for each load of each comparison."""
+    panels = {
+        f"{name}: {load}": [each for each in comparison.results if each.load == load]
+        for name, comparison in comparisons.items()
+        for load in _loads(comparison.results)
+    }
+    heights = [1 + len(results) for results in panels.values()]
+    figure = Figure(figsize=(9, 0.32 * sum(heights)), layout="constrained")
+    grid = figure.subplots(len(panels), 1, squeeze=False, height_ratios=heights)
+    for axes, (title, results) in zip(grid.flat, panels.items(), strict=True):
+        bars = axes.barh(
+            [TITLES.get(each.stack, each.stack) for each in results],
+            [each.requests_per_second for each in results],
+            color=[COLORS.get(each.stack, OTHER_COLOR) for each in results],
         )
         axes.bar_label(bars, fmt="{:,.0f}", padding=2)
-        axes.set_title(load)
+        axes.invert_yaxis()
+        axes.set_title(f"{title}, requests/s", loc="left", fontsize="medium")
         axes.spines[["top", "right"]].set_visible(False)
-        axes.set_ylabel("requests/s")
-    for axes in list(figure.axes)[len(loads) :]:
-        axes.remove()
     figure.savefig(path, dpi=110)
 
 

@@ -15,6 +15,8 @@ COMPILE   = $(UV) pip compile --quiet --universal --generate-hashes --python-ver
 	$(addprefix --no-emit-package ,$(notdir $(PARTS)))
 COVERAGE := $(if $(T),,--cov --cov-report=term)
 WORKERS  := $(if $(T),0,auto)
+# Who names a path means all of it.
+WHICH    := $(if $(T),-m "not large and not images and not cluster")
 
 # Where Python may not keep what it compiled, each process that a test starts compiles the services anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -47,8 +49,13 @@ setup: .venv/.installed ## Install everything into .venv; every other target doe
 	@:
 
 .PHONY: test
-test: .venv/.installed ## Run every test with coverage; T=path runs these alone
-	@$(VENV) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder $(COVERAGE) $(T)
+test: .venv/.installed ## Run the tests with coverage; T=path runs these alone
+	@$(VENV) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder $(COVERAGE) $(WHICH) $(T)
+
+# One after the other, since each of them gives the machine enough to do.
+.PHONY: test-resilience
+test-resilience: .venv/.installed ## Run the tests under load and while parts break, which take minutes
+	@$(VENV) -m pytest -n 0 -m resilience
 
 .PHONY: test-large
 test-large: .venv/.installed ## Run the tests that need two million rows

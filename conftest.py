@@ -4,7 +4,12 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-TESTS_OF_THE_PAIR = ("tests/contract/", "tests/e2e/")
+TESTS_OF_THE_PAIR = (
+    "tests/contract/",
+    "tests/e2e/",
+    "tests/observability/test_prometheus.py",
+    "tests/reliability/test_running_pair.py",
+)
 
 
 class PairOnOneWorker(LoadScopeScheduling):  # type: ignore[misc]  # pytest-xdist ships no types

@@ -24,7 +24,10 @@ HASHED_OR_QUEUED = AT_ONCE + MAXIMUM_WAITING
 # Two hashes at a time of 19 MiB each; the rest is what 150 connections and requests take.
 MEMORY_BOUND_MIB = 2 * 19 + 40
 
-pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+pytestmark = [
+    pytest.mark.resilience,
+    pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc"),
+]
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from service_chassis.access_tokens.remote_keys import RemoteKeys
 from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.testing.databases import EmptyableDatabase
 
+pytestmark = pytest.mark.resilience
 JWKS = "/.well-known/jwks.json"
 PASSWORD = "correct horse battery staple"
 PUBLISH_SECONDS = 3

@@ -21,6 +21,11 @@ TOO_LARGE = ["413", "414"]
 # A schema can't say which cursor was handed out, which version is the present one, or which addresses exist.
 REFUSED_FOR_WHAT_IT_MEANS = ["400", "412", "422"]
 
+# How many requests each operation gets: few in every run, many beside the other tests that take minutes.
+thoroughly = pytest.mark.parametrize(
+    "examples", [2, pytest.param(20, marks=[pytest.mark.resilience, pytest.mark.timeout(300)])]
+)
+
 
 @pytest.fixture
 def authorize(pair: RunningPair, client: httpx.Client) -> Authorize:
@@ -59,11 +64,17 @@ def takes_input(operation: Operation) -> bool:
     return bool(operation.body or operation.query or operation.path_parameters or operation.headers)
 
 
-def probe(operation: Operation, mode: str, *, headers: dict[str, str]) -> None:
+def probe(operation: Operation, mode: str, *, examples: int, headers: dict[str, str]) -> None:
     from hypothesis import HealthCheck, given, settings  # noqa: PLC0415  # see above
     from schemathesis import GenerationMode  # noqa: PLC0415  # see above
 
-    @settings(max_examples=6, deadline=None, derandomize=True, database=None, suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(case=operation.as_strategy(generation_mode=GenerationMode(mode)))
     def answers_as_described(case: "Case[Operation]") -> None:
         case.call_and_validate(headers=headers)
@@ -71,11 +82,17 @@ def probe(operation: Operation, mode: str, *, headers: dict[str, str]) -> None:
     answers_as_described()
 
 
-def test_valid_requests_are_answered_as_described(operations: list[Operation], authorize: Authorize) -> None:
+@thoroughly
+def test_valid_requests_are_answered_as_described(
+    operations: list[Operation], authorize: Authorize, examples: int
+) -> None:
     for operation in operations:
-        probe(operation, "positive", headers=authorize(operation))
+        probe(operation, "positive", examples=examples, headers=authorize(operation))
 
 
-def test_invalid_requests_are_refused_as_described(operations: list[Operation], authorize: Authorize) -> None:
+@thoroughly
+def test_invalid_requests_are_refused_as_described(
+    operations: list[Operation], authorize: Authorize, examples: int
+) -> None:
     for operation in filter(takes_input, operations):
-        probe(operation, "negative", headers=authorize(operation))
+        probe(operation, "negative", examples=examples, headers=authorize(operation))

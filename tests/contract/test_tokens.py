@@ -2,6 +2,7 @@
 
 import httpx
 import jwt
+import pytest
 
 from local_stack.running_pair import RunningPair
 from local_stack.services import AUTH, ITEMS
@@ -46,6 +47,7 @@ def test_items_service_needs_no_auth_service_even_to_start(client: httpx.Client,
     assert client.get(f"{API}/items", headers=new_headers).status_code == 200
 
 
+@pytest.mark.resilience
 def test_auth_service_does_not_notice_that_items_service_is_stopped(client: httpx.Client, pair: RunningPair) -> None:
     pair.stop(ITEMS)
     try:

@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+import pytest
 
 from local_stack.running_pair import RunningPair
 from local_stack.services import AUTH, ITEMS
@@ -130,6 +131,7 @@ def test_no_item_of_a_deleted_user_is_left_although_others_are_being_created(
         time.sleep(0.05)
 
 
+@pytest.mark.resilience
 def test_a_restarted_items_service_still_refuses_while_auth_service_is_away(
     client: httpx.Client, pair: RunningPair
 ) -> None:

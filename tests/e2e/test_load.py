@@ -6,10 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from local_stack.pair import FEED_CLIENT
 from local_stack.ports import free_port
 from local_stack.running_pair import RunningPair
 
+pytestmark = pytest.mark.resilience
 REPOSITORY = Path(__file__).parents[2]
 ROUTES = {
     ("POST", "/api/v1/auth/register"),

@@ -1,6 +1,5 @@
-"""A pair of its own, a real Prometheus that watches it on a faster clock, and somebody who uses it."""
+"""A real Prometheus that watches the pair on a faster clock, and somebody who uses it."""
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,9 +8,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from local_stack.pair_settings import PairSettings
-from local_stack.ports import free_port
-from local_stack.running_pair import RunningPair, running_pair
+from local_stack.running_pair import RunningPair
 from observability.durations import on_a_faster_clock
 from observability.generation import FOLDER
 from observability.prometheus import Prometheus, PrometheusSettings, running_prometheus
@@ -22,19 +19,10 @@ FASTER = 60
 
 
 @pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
-    """A pair that may be broken; everybody else's stays whole."""
+def prometheus(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     if shutil.which("prometheus") is None:
         pytest.skip("Prometheus is not installed")
-    directory = tmp_path_factory.mktemp("watched")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    settings = PairSettings(port=free_port(), working_directory=directory, environment=environment, durable=False)
-    with running_pair(settings, state_directory=directory / "state") as pair:
-        yield pair
-
-
-@pytest.fixture(scope="module")
-def prometheus(pair: RunningPair, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
+    pair: RunningPair = request.getfixturevalue("pair")
     rules = {
         file.name: on_a_faster_clock(file.read_text(), times=FASTER)
         for file in (REPOSITORY / FOLDER / "rules").glob("*.yaml")

@@ -221,6 +221,7 @@ def test_panels_that_need_a_cluster_name_what_a_cluster_tells() -> None:
     assert {name for expression in expressions for name, _ in selectors_in(expression)} <= CLUSTER_METRICS
 
 
+@pytest.mark.resilience
 def test_a_storm_of_wrong_passwords_alerts_until_it_is_over(prometheus: Prometheus, new_person: NewPerson) -> None:
     with repeatedly(new_person().mistype):
         wait_until(lambda: is_firing(prometheus, "LoginFailureSpike", severity="page"), prometheus=prometheus)
@@ -228,6 +229,7 @@ def test_a_storm_of_wrong_passwords_alerts_until_it_is_over(prometheus: Promethe
     wait_until(lambda: not is_firing(prometheus, "LoginFailureSpike"), prometheus=prometheus)
 
 
+@pytest.mark.resilience
 def test_a_stopped_service_alerts_until_it_is_back(prometheus: Prometheus, pair: RunningPair) -> None:
     pair.stop(AUTH)
     try:
@@ -238,6 +240,7 @@ def test_a_stopped_service_alerts_until_it_is_back(prometheus: Prometheus, pair:
     wait_until(lambda: not is_firing(prometheus, "NoReadyReplica"), prometheus=prometheus)
 
 
+@pytest.mark.resilience
 def test_a_halted_database_burns_the_budget_until_it_is_back(
     prometheus: Prometheus, pair: RunningPair, new_person: NewPerson
 ) -> None:

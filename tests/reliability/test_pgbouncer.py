@@ -22,6 +22,7 @@ from local_stack.running_pair import RunningPair, running_pair
 from local_stack.services import SERVICES
 from service_chassis.testing.plugin import NewDatabase
 
+pytestmark = pytest.mark.resilience
 TANDEM = Path(__file__).parents[2] / "deploy" / "charts" / "tandem"
 # The first version that keeps track of prepared statements in transaction mode.
 LEAST_VERSION = (1, 21)

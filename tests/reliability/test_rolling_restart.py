@@ -22,6 +22,7 @@ from local_stack.services import AUTH, ITEMS, SERVICES, Service
 from service_chassis.migrations import upgrade_to_head
 from service_chassis.testing.plugin import NewDatabase
 
+pytestmark = pytest.mark.resilience
 REPOSITORY = Path(__file__).parents[2]
 API = "/api/v1"
 PASSWORD = "correct horse battery staple"

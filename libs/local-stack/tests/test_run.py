@@ -170,6 +170,7 @@ def test_ctrl_c_stops_everything_also_when_a_service_has_died(running: Run) -> N
     assert_ends(running, signal.SIGINT)
 
 
+@pytest.mark.resilience
 def test_the_next_run_finds_its_data(running: Run, repository: Repository) -> None:
     if running.process.poll() is None:
         assert_ends(running, signal.SIGINT)
@@ -212,6 +213,7 @@ def test_a_run_whose_output_is_closed_ends_as_well(spare_repository: Repository)
         assert_ends(run, signal.SIGTERM)
 
 
+@pytest.mark.resilience
 def test_nothing_is_left_of_a_run_that_was_killed(spare_repository: Repository) -> None:
     with spare_repository.run(**UNMEASURED) as run:
         run.wait_for("Migrations  ")
@@ -254,12 +256,11 @@ def test_a_database_that_is_away_is_one_sentence(spare_repository: Repository) -
 
 
 def test_data_of_another_postgresql_are_one_sentence(tmp_path: Path) -> None:
-    repository = Repository(tmp_path)
     data = tmp_path / ".tandem" / "postgres" / "data"
     data.mkdir(parents=True)
     (data / "PG_VERSION").write_text("12\n")
 
-    with repository.run() as run:
+    with Repository(tmp_path).run() as run:
         assert "were written by PostgreSQL 12" in run.refusal()
 
 
@@ -291,8 +292,7 @@ def _wait_until_gone(processes: set[int], *, seconds: float = 8) -> None:
 
 
 def _is_alive(process_id: int) -> bool:
-    state = _ask_ps("stat=", process_id)
-    return bool(state) and not state.startswith("Z")
+    return _ask_ps("stat=", process_id)[:1] not in {"", "Z"}
 
 
 def _ask_ps(what: str, process_id: int) -> str:

@@ -1,6 +1,7 @@
+"""What a test can do to the running pair, and what it is told."""
+
 import json
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -9,25 +10,9 @@ import pytest
 from local_stack.conversation import talk_as_a_client
 from local_stack.errors import LocalStackError
 from local_stack.pair_settings import PairSettings
-from local_stack.ports import free_port
+from local_stack.ports import LOOPBACK, free_port
 from local_stack.running_pair import RunningPair, running_pair
 from local_stack.services import AUTH, ITEMS
-
-
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
-    directory = tmp_path_factory.mktemp("pair")
-    # The services have tests of their own, and measuring coverage triples the time in which they start.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    settings = PairSettings(port=free_port(), working_directory=directory, environment=environment, durable=False)
-    with running_pair(settings, state_directory=directory / "state") as pair:
-        yield pair
-
-
-@pytest.fixture
-def client() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False, timeout=10) as client:
-        yield client
 
 
 def test_each_service_answers_on_its_own_port(pair: RunningPair, client: httpx.Client) -> None:
@@ -87,12 +72,15 @@ async def test_a_service_that_is_away_is_one_sentence(pair: RunningPair) -> None
         pair.start(ITEMS)
 
 
+@pytest.mark.usefixtures("unmeasured_processes")
 def test_a_service_that_refuses_its_settings_is_one_sentence(tmp_path: Path) -> None:
-    environment = {**os.environ, "ITEMS_LOG_LEVEL": "loud"}
-    settings = PairSettings(port=free_port(), working_directory=tmp_path, environment=environment, durable=False)
+    # It says so before it asks for its database, so there need not be one.
+    nowhere = f"postgresql://nobody@{LOOPBACK}:{free_port()}/nothing"
+    given = {"AUTH_LOG_LEVEL": "loud", "AUTH_DATABASE_URL": nowhere, "ITEMS_DATABASE_URL": nowhere}
+    settings = PairSettings(port=free_port(), working_directory=tmp_path, environment={**os.environ, **given})
 
     with (
-        pytest.raises(LocalStackError, match=r"items-service migrate failed: .*LOG_LEVEL"),
+        pytest.raises(LocalStackError, match=r"auth-service migrate failed: .*LOG_LEVEL"),
         running_pair(settings, state_directory=tmp_path / "state"),
     ):
         pass

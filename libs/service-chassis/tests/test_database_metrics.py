@@ -14,8 +14,8 @@ from service_chassis.database import Database
 from service_chassis.database_metrics import show_connections
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.metrics import Gauges
-from service_chassis.read_pool import ReadPool, ReadStatement
 from service_chassis.settings import ServiceSettings
+from service_chassis.statement_pool import Statement, StatementPool
 from service_chassis.testing.metrics import metric, rise_of
 
 STATEMENTS = "db_client_operation_duration_seconds_count"
@@ -110,13 +110,13 @@ async def test_a_statement_that_fails_is_timed_as_well(database: Database) -> No
     assert statements.by == 1
 
 
-async def test_the_pool_for_reads_is_measured_like_the_other(
+async def test_the_pool_of_single_statements_is_measured_like_the_other(
     database: Database, database_url: SecretStr, new_settings: Callable[..., ServiceSettings]
 ) -> None:
-    reads = ReadPool(new_settings(database_url=database_url))
+    reads = StatementPool(new_settings(database_url=database_url))
     gauges = Gauges(partial(show_connections, database, reads))
     gauges.start()
-    statement = ReadStatement(select(literal(1)))
+    statement = Statement(select(literal(1)))
     with rise_of(STATEMENTS, db_operation_name="SELECT") as statements, rise_of(WAITS) as waits:
         async with database.engine.connect():
             await reads.fetch(statement)
@@ -124,5 +124,5 @@ async def test_the_pool_for_reads_is_measured_like_the_other(
     gauges.close()
     await reads.close()
 
-    assert (meanwhile, maximum) == ({"used": 1, "idle": 1}, 6)
+    assert (meanwhile, maximum) == ({"used": 1, "idle": 1}, 10)
     assert (statements.by, waits.by) == (1, 2)

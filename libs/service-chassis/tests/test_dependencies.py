@@ -10,13 +10,12 @@ from sqlalchemy import text
 
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken, ServiceToken
-from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
 from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
 from service_chassis.dependencies import SessionDep, get_access_token, get_service_token, install_dependencies
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.clients import running_client
-from service_chassis.testing.issuer import AUDIENCE, ISSUER, SERVICE_AUDIENCE, TokenIssuer
+from service_chassis.testing.issuer import AUDIENCE, ISSUER, SERVICE_AUDIENCE, KeysOf, TokenIssuer
 
 Logged = Callable[[], list[dict[str, Any]]]
 NewApp = Callable[..., FastAPI]
@@ -49,21 +48,6 @@ async def read_me(token: Annotated[AccessToken, Security(get_access_token, scope
 @router.get("/events")
 async def read_events(token: Annotated[ServiceToken, Security(get_service_token, scopes=["events:read"])]) -> str:
     return token.client_id
-
-
-class KeysOf:
-    """The keys of one issuer."""
-
-    def __init__(self, issuer: TokenIssuer) -> None:
-        self._issuer = issuer
-
-    @property
-    def known_keys(self) -> dict[str, VerificationKey]:
-        return {}
-
-    async def keys_for(self, key_id: str) -> dict[str, VerificationKey]:
-        assert key_id
-        return parse_key_set(self._issuer.key_set())
 
 
 @pytest.fixture

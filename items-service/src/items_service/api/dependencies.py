@@ -9,8 +9,8 @@ from fastapi import Depends, Header, Request, Security
 from items_service.core.config import Settings
 from items_service.core.database import SCHEMA_REVISION
 from items_service.repositories.deleted_owners import DeletedOwnerRepository
+from items_service.repositories.direct_items import DirectItemRepository
 from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
-from items_service.repositories.item_reads import ItemReadRepository
 from items_service.repositories.items import ItemRepository
 from items_service.services.deleted_owners import Sweeper
 from items_service.services.denylist import Denylist
@@ -29,7 +29,7 @@ from service_chassis.dependencies import SessionDep, get_access_token
 from service_chassis.health import Readiness
 from service_chassis.metrics import Gauges
 from service_chassis.pagination import CursorSigner
-from service_chassis.read_pool import ReadPool
+from service_chassis.statement_pool import StatementPool
 from service_chassis.transactions import call_on_commit
 
 logger = structlog.stdlib.get_logger(__name__)
@@ -41,8 +41,8 @@ class Resources:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings)
-        self.read_pool = ReadPool(settings)
-        self.item_reads = ItemReadRepository(self.read_pool)
+        self.statement_pool = StatementPool(settings)
+        self.direct_items = DirectItemRepository(self.statement_pool)
         self.cursors = CursorSigner(settings.secret_key)
         self.verification_keys = RemoteKeys(settings.key_set_url, store=KeptKeySet(self.database))
         self.denylist = Denylist(self.database, forget_key=self.verification_keys.forget)
@@ -59,7 +59,7 @@ class Resources:
             loaded={"denylist": lambda: self.denylist.is_loaded},
         )
         self.gauges = Gauges(
-            partial(show_connections, self.database, self.read_pool),
+            partial(show_connections, self.database, self.statement_pool),
             self.verification_keys.read_gauges,
             self.denylist.read_gauges,
         )
@@ -83,7 +83,7 @@ class Resources:
         await self.sweeper.close()
         await self.denylist.close()
         await self.verification_keys.close()
-        await self.read_pool.close()
+        await self.statement_pool.close()
         await self.database.close()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Text, cast, func, select, update
+from sqlalchemy import Text, cast, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -24,17 +24,16 @@ class DeletedOwnerRepository:
 
     async def may_own_items(self, owner_id: UUID) -> bool:
         """Say whether a user may get new items; until the transaction ends, nobody finishes deleting that user's."""
-        await self._session.execute(select(func.pg_advisory_xact_lock_shared(_lock_number(str(owner_id)))))
-        # A statement of its own: it has to see what was committed while the lock was waited for.
-        tombstone = select(DeletedOwner.owner_id).where(DeletedOwner.owner_id == owner_id)
-        return await self._session.scalar(tombstone) is None
+        # A function of the schema, which a single statement can ask as well.
+        return bool(await self._session.scalar(select(func.may_own_items(owner_id))))
 
     async def claim_unfinished(self) -> UUID | None:
         """Find a deleted user who may have items left and whom nobody else works on, this replica's for a transaction.
 
         Whoever had passed the tombstone's check before there was a tombstone has finished by now.
         """
-        lock = func.pg_try_advisory_xact_lock(_lock_number(cast(DeletedOwner.owner_id, Text)))
+        owner = func.hashtextextended("owner " + cast(DeletedOwner.owner_id, Text), 0)
+        lock = func.pg_try_advisory_xact_lock(owner)
         unfinished = select(DeletedOwner.owner_id).where(DeletedOwner.items_deleted_at.is_(None), lock)
         return await self._session.scalar(unfinished.limit(1).with_for_update(skip_locked=True))
 
@@ -42,7 +41,3 @@ class DeletedOwnerRepository:
         """Note that a deleted user has no items any more."""
         statement = update(DeletedOwner).where(DeletedOwner.owner_id == owner_id)
         await self._session.execute(statement.values(items_deleted_at=func.now()))
-
-
-def _lock_number(owner_id: str | ColumnElement[str]) -> ColumnElement[int]:
-    return func.hashtextextended("owner " + owner_id, 0)

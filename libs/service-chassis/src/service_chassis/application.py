@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -12,6 +12,7 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service_chassis.access_log import AccessLog
+from service_chassis.cross_origin import cross_origin_rules
 from service_chassis.event_loop_lag import measured_event_loop
 from service_chassis.hang_up import HangUpMiddleware
 from service_chassis.input_guard import InputGuardMiddleware
@@ -46,7 +47,7 @@ def new_application(
 
     `larger_bodies` says, by path, how many bytes a body may have where 64 kB are too few.
     """
-    tracing = _tracing(settings)
+    tracing, cross_origin = _tracing(settings), cross_origin_rules(settings)
     app = FastAPI(
         title=settings.project_name,
         version=settings.version,
@@ -64,7 +65,7 @@ def new_application(
             Middleware(RequestMetricsMiddleware),
             Middleware(HangUpMiddleware),
             Middleware(SecurityHeadersMiddleware),
-            *_cors(settings),
+            *([] if cross_origin is None else [Middleware(CORSMiddleware, **cross_origin)]),
             Middleware(InputGuardMiddleware, larger_bodies=larger_bodies or {}),
             Middleware(UnhandledErrorMiddleware),
         ],
@@ -96,30 +97,3 @@ def _measured(lifespan: Lifespan) -> Lifespan:
 def _operation_id(route: APIRoute) -> str:
     """Name operations after their functions, which is how generated clients will call them."""
     return route.name
-
-
-def _cors(settings: ServiceSettings) -> list[Middleware]:
-    if not settings.cors_origins:
-        return []
-    options: dict[str, Any] = {
-        "allow_origins": settings.cors_origins,
-        "allow_methods": ["GET", "POST", "PUT", "PATCH", "DELETE"],
-        "allow_headers": [
-            "Authorization",
-            "Content-Type",
-            "Idempotency-Key",
-            "If-Match",
-            "If-None-Match",
-            "X-Request-ID",
-        ],
-        "expose_headers": [
-            "ETag",
-            "Link",
-            "Location",
-            "RateLimit",
-            "RateLimit-Policy",
-            "Retry-After",
-            "X-Request-ID",
-        ],
-    }
-    return [Middleware(CORSMiddleware, **options)]

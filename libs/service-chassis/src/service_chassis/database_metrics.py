@@ -104,13 +104,13 @@ def measure_statements(engine: "Engine") -> None:
 
 
 @contextmanager
-def measured_read() -> Iterator[None]:
-    """Observe one reading statement."""
+def measured_statement(statement: str) -> Iterator[None]:
+    """Observe one statement that no engine sends."""
     began_at = time.perf_counter()
     try:
         yield
     finally:
-        _OPERATIONS["SELECT"].observe(time.perf_counter() - began_at)
+        _series(statement).observe(time.perf_counter() - began_at)
 
 
 # SQLAlchemy passes the connection, the cursor, the statement, its values, their context, and whether there are many.
@@ -131,6 +131,9 @@ def _observe_failure(failure: "ExceptionContext") -> None:
 def _observe(statement: str, context: object) -> None:
     began_at = getattr(context, "began_at", None)
     if began_at is not None:
-        # The four names are of one length.
-        series = _OPERATIONS.get(statement.lstrip()[:6].upper(), _OTHER_OPERATION)
-        series.observe(time.perf_counter() - began_at)
+        _series(statement).observe(time.perf_counter() - began_at)
+
+
+def _series(statement: str) -> Histogram:
+    # The four names are of one length.
+    return _OPERATIONS.get(statement.lstrip()[:6].upper(), _OTHER_OPERATION)

@@ -43,13 +43,18 @@ class InputGuardMiddleware:
             await self._app(scope, receive, send)
             return
         maximum_bytes = self._larger_bodies.get(scope["path"], MAXIMUM_BODY_BYTES)
-        refusal = _judge_target(scope) or _judge_headers(scope) or _judge_declared_body(scope, maximum_bytes)
+        refusal = find_refusal(scope, maximum_bytes)
         if refusal is None:
             await self._app(scope, _bounded(receive, maximum_bytes), send)
             return
         status, code, detail = refusal
         response = problem_response(Request(scope), status=status, code=code, detail=detail)
         await response(scope, receive, send)
+
+
+def find_refusal(scope: "Scope", maximum_bytes: int) -> Refusal | None:
+    """Judge what is known of a request before its body; `maximum_bytes` is what that may have."""
+    return _judge_target(scope) or _judge_headers(scope) or _judge_declared_body(scope, maximum_bytes)
 
 
 def _judge_target(scope: "Scope") -> Refusal | None:

@@ -93,6 +93,18 @@ def service_error_response(request: Request, error: ServiceError) -> Response:
     )
 
 
+def unhandled_error_response(request: Request, error: Exception) -> Response:
+    """Log all of an unexpected failure, and build an answer that says nothing of it."""
+    logger.error("unhandled error", exc_info=error)
+    request.scope["state"]["error_type"] = type(error).__qualname__
+    return problem_response(
+        request,
+        status=HTTPStatus.INTERNAL_SERVER_ERROR,
+        code="internal_error",
+        detail="Something went wrong here. The trace id helps whoever operates this service to find it.",
+    )
+
+
 def documented_problems(*errors: type[ServiceError]) -> dict[int | str, dict[str, Any]]:
     """Describe for OpenAPI which failures an endpoint answers, grouped by status."""
     by_status: dict[int | str, dict[str, Any]] = {}
@@ -158,12 +170,5 @@ class UnhandledErrorMiddleware:
         except Exception as error:
             if started or scope["type"] != "http":
                 raise
-            logger.exception("unhandled error")
-            scope["state"]["error_type"] = type(error).__qualname__
-            response = problem_response(
-                Request(scope),
-                status=HTTPStatus.INTERNAL_SERVER_ERROR,
-                code="internal_error",
-                detail="Something went wrong here. The trace id helps whoever operates this service to find it.",
-            )
+            response = unhandled_error_response(Request(scope), error)
             await response(scope, receive, send)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 from opentelemetry import trace
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,9 +34,7 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(scope)
-        ids = {"request_id": request_id} | _trace_ids()
-        scope.setdefault("state", {}).update(ids)
+        request_id = bind_request_ids(scope)
         status = CLIENT_CLOSED_REQUEST
         started_at = time.perf_counter()
 
@@ -47,8 +45,6 @@ class RequestContextMiddleware:
                 message["headers"] = [*message["headers"], (REQUEST_ID_HEADER, request_id.encode())]
             await send(message)
 
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(**ids)
         try:
             await self._app(scope, receive, send_with_request_id)
         finally:
@@ -59,6 +55,15 @@ class RequestContextMiddleware:
                     status=status,
                     duration_seconds=time.perf_counter() - started_at,
                 )
+
+
+def bind_request_ids(scope: "Scope") -> str:
+    """Bind the ids of a request that begins to its scope and to every line that is written for it; return its own."""
+    ids = {"request_id": _request_id(scope)} | _trace_ids()
+    scope.setdefault("state", {}).update(ids)
+    structlog.contextvars.clear_contextvars()
+    structlog.contextvars.bind_contextvars(**ids)
+    return ids["request_id"]
 
 
 def route_template(scope: "Scope") -> str | None:

@@ -54,15 +54,20 @@ class RequestMetricsMiddleware(PrometheusInstrumentatorMiddleware):
 
 def _observe(info: "Info") -> None:
     # A client that hung up was not sent even a status.
-    status = info.modified_status if info.modified_duration_without_streaming else str(CLIENT_CLOSED_REQUEST)
+    status = int(info.modified_status) if info.modified_duration_without_streaming else CLIENT_CLOSED_REQUEST
     method = info.method if info.method in _METHODS else "_OTHER"
-    series = _series(method, route_template(info.request.scope) or "unmatched", status)
-    series.observe(info.modified_duration, _exemplar())
+    route = route_template(info.request.scope) or "unmatched"
+    observe_request(method=method, route=route, status=status, duration_seconds=info.modified_duration)
+
+
+def observe_request(*, method: str, route: str, status: int, duration_seconds: float) -> None:
+    """Observe a request that is over, inside of its span; each label must be one of few."""
+    _series(method, route, status).observe(duration_seconds, _exemplar())
 
 
 @cache
-def _series(*labels: str) -> Histogram:
-    return REQUEST_DURATION.labels(*labels)
+def _series(method: str, route: str, status: int) -> Histogram:
+    return REQUEST_DURATION.labels(method, route, str(status))
 
 
 def _exemplar() -> dict[str, str] | None:

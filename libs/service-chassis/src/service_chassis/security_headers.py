@@ -3,17 +3,19 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 # OWASP REST Security Cheat Sheet. HSTS belongs to whoever terminates TLS.
-_DEFAULT_HEADERS = {
-    b"cache-control": b"no-store",
-    b"content-security-policy": b"default-src 'none'; frame-ancestors 'none'",
-    b"cross-origin-resource-policy": b"same-origin",
-    b"referrer-policy": b"no-referrer",
-    b"x-content-type-options": b"nosniff",
-    b"x-frame-options": b"DENY",
-}
+_DEFAULT_HEADERS = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+)
 
 
 class SecurityHeadersMiddleware:
@@ -27,9 +29,13 @@ class SecurityHeadersMiddleware:
 
         async def send_with_headers(message: "Message") -> None:
             if message["type"] == "http.response.start":
-                present = {name.lower() for name, _ in message["headers"]}
-                missing = [(name, value) for name, value in _DEFAULT_HEADERS.items() if name not in present]
-                message["headers"] = [*message["headers"], *missing]
+                message["headers"] = with_security_headers(message["headers"])
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def with_security_headers(headers: "Sequence[tuple[bytes, bytes]]") -> list[tuple[bytes, bytes]]:
+    """Complete the headers of an answer."""
+    present = {name.lower() for name, _ in headers}
+    return [*headers, *(default for default in _DEFAULT_HEADERS if default[0] not in present)]

@@ -7,30 +7,14 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
 from service_chassis.access_tokens.authentication import BearerToken, TokenAuthenticator
-from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
+from service_chassis.access_tokens.keys import VerificationKey
 from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.errors import InvalidTokenError, VerificationKeysUnavailableError
 from service_chassis.testing.clients import running_client
-from service_chassis.testing.issuer import AUDIENCE, ISSUER, TokenIssuer
+from service_chassis.testing.issuer import AUDIENCE, ISSUER, KeysOf, TokenIssuer
 from service_chassis.testing.servers import exchange, serving
 
 NewApp = Callable[..., FastAPI]
-
-
-class KeysOf:
-    """A source that knows one issuer's keys, and remembers which were asked for."""
-
-    def __init__(self, issuer: TokenIssuer) -> None:
-        self._keys = parse_key_set(issuer.key_set())
-        self.asked_for: list[str] = []
-
-    @property
-    def known_keys(self) -> Mapping[str, VerificationKey]:
-        return self._keys
-
-    async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
-        self.asked_for.append(key_id)
-        return self._keys
 
 
 class NoKeys:

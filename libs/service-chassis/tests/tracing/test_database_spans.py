@@ -12,8 +12,8 @@ from sqlalchemy import Text, bindparam, select, text
 from sqlalchemy.exc import DBAPIError
 
 from service_chassis.database import Database
-from service_chassis.read_pool import ReadPool, ReadStatement
 from service_chassis.settings import ServiceSettings
+from service_chassis.statement_pool import Statement, StatementPool
 from service_chassis.testing.collector import Collector
 
 TracedClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -48,8 +48,8 @@ async def read_number(value: str, database: DatabaseDep) -> None:
 
 @router.get("/pooled/{value}")
 async def read_without_a_session(value: str, request: Request) -> str:
-    pool: ReadPool = request.app.state.read_pool
-    (row,) = await pool.fetch(ReadStatement(select(bindparam("value", type_=Text).label("found"))), value=value)
+    pool: StatementPool = request.app.state.statement_pool
+    (row,) = await pool.fetch(Statement(select(bindparam("value", type_=Text).label("found"))), value=value)
     found: str = row.found
     return found
 
@@ -71,11 +71,11 @@ def client_of_a_database(
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         settings = new_settings(database_url=database_url, otel_exporter_otlp_endpoint="http://127.0.0.1:1")
         app.state.database = database = Database(settings)
-        app.state.read_pool = read_pool = ReadPool(settings)
+        app.state.statement_pool = statement_pool = StatementPool(settings)
         async with database.session() as session:
             await session.execute(text("SELECT 1"))
         yield
-        await read_pool.close()
+        await statement_pool.close()
         await database.close()
 
     return lambda **values: traced_client(router, lifespan=lifespan, **values)

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from jwt.algorithms import ECAlgorithm
 
+from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
 from service_chassis.base64url import encode_base64url
 
 ISSUER = "http://localhost:8080"
@@ -80,3 +81,21 @@ def compact_token(header: bytes, payload: bytes, *, sign: Callable[[bytes], byte
     """Put a token together of any bytes, signed in whatever way."""
     signed = f"{encode_base64url(header)}.{encode_base64url(payload)}"
     return f"{signed}.{encode_base64url(sign(signed.encode()))}"
+
+
+class KeysOf:
+    """A source that knows one issuer's keys, and remembers which were asked for."""
+
+    def __init__(self, issuer: TokenIssuer) -> None:
+        self._keys = parse_key_set(issuer.key_set())
+        self.asked_for: list[str] = []
+
+    @property
+    def known_keys(self) -> Mapping[str, VerificationKey]:
+        """The keys."""
+        return self._keys
+
+    async def keys_for(self, key_id: str) -> Mapping[str, VerificationKey]:
+        """Return the keys."""
+        self.asked_for.append(key_id)
+        return self._keys

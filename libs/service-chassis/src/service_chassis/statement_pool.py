@@ -1,38 +1,36 @@
-"""Connections for single reading statements: no session, no transaction, nothing to reset between two of them."""
+"""Connections for single statements that commit by themselves: no session, nothing to reset between two of them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import make_url
 
 from service_chassis.database import POOL_WAIT_SECONDS, connection_options, is_unavailable
-from service_chassis.database_metrics import Connections, measured_read, measured_wait
+from service_chassis.database_metrics import Connections, measured_statement, measured_wait
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.tracing.database_spans import describe_database, statement_span
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
+    from sqlalchemy.sql.dml import ReturningInsert
 
     from service_chassis.settings import ServiceSettings
 
 # Reads by key share their statements, so most of these are for lists.
-MAXIMUM_CONNECTIONS = 4
-
-Key = TypeVar("Key")
-Row = TypeVar("Row")
+MAXIMUM_CONNECTIONS = 8
 
 _DIALECT: Any = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no types
 
 
-class ReadStatement:
+class Statement:
     """A statement that SQLAlchemy has put into words once; its parameters have names."""
 
-    def __init__(self, statement: "Select[Any]") -> None:
+    def __init__(self, statement: "Select[*tuple[Any, ...]] | ReturningInsert[*tuple[Any, ...]]") -> None:
         compiled = statement.compile(dialect=_DIALECT)
         self.text = str(compiled)
         self._constants = compiled.params
@@ -43,7 +41,7 @@ class ReadStatement:
         return [values.get(name, self._constants[name]) for name in self._names]
 
 
-class ReadRow(asyncpg.Record):  # type: ignore[misc]  # asyncpg ships no types
+class Row(asyncpg.Record):  # type: ignore[misc]  # asyncpg ships no types
     """A row whose columns are attributes, as those of a model."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any column's type
@@ -54,7 +52,7 @@ class ReadRow(asyncpg.Record):  # type: ignore[misc]  # asyncpg ships no types
             raise AttributeError(name) from None
 
 
-class ReadPool:
+class StatementPool:
     """A few connections beside those of the engine, opened when they are needed first."""
 
     def __init__(self, settings: "ServiceSettings") -> None:
@@ -65,24 +63,24 @@ class ReadPool:
         _, address = _DIALECT.create_connect_args(url)
         self._options = address | connection_options(settings)
         self._pool: asyncpg.Pool | None = None
+        self._turns = asyncio.Semaphore(MAXIMUM_CONNECTIONS)
+        # Between two statements connections stay here: through the pool each of them would cost 60 µs.
+        self._idle: list[asyncpg.Connection] = []
+        self._used = 0
         self._pending = 0
 
-    async def fetch(self, statement: ReadStatement, **values: Any) -> Sequence[ReadRow]:  # any column's type
-        """Run one statement.
+    async def fetch(self, statement: Statement, **values: Any) -> Sequence[Row]:  # any column's type
+        """Run one statement; if it changes something, that is committed.
 
         Raises:
-            DatabaseUnavailableError: the database is away or busy.
+            DatabaseUnavailableError: the database is away or busy. It may have done what it was told before.
         """
         try:
-            async with self._connection() as connection:
-                try:
-                    with measured_read(), self._span_of(statement.text):
-                        rows: list[ReadRow] = await connection.fetch(statement.text, *statement.arguments(values))
-                except TimeoutError:
-                    # A server that did not answer the statement would not answer its cancellation either.
-                    connection.terminate()
-                    raise
-                return rows
+            connection = await self._take()
+            try:
+                return await self._run(connection, statement.text, statement.arguments(values))
+            finally:
+                await self._give_back(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             if is_unavailable(error) or _says_that_the_connection_is_gone(error):
                 raise DatabaseUnavailableError from error
@@ -90,27 +88,64 @@ class ReadPool:
 
     def connections(self) -> Connections:
         """Return how many connections there are now."""
-        size, idle = (0, 0) if self._pool is None else (self._pool.get_size(), self._pool.get_idle_size())
-        return Connections(MAXIMUM_CONNECTIONS, size - idle, idle, self._pending)
+        return Connections(MAXIMUM_CONNECTIONS, self._used, len(self._idle), self._pending)
 
     async def close(self) -> None:
-        """Close the connections; whoever still reads is broken off."""
+        """Close the connections; whoever still waits for a statement is broken off."""
         if self._pool is not None:
             self._pool.terminate()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        pool = await self._open()
+    async def _run(self, connection: asyncpg.Connection, text: str, arguments: list[Any]) -> Sequence[Row]:
+        try:
+            with measured_statement(text), self._span_of(text):
+                rows: list[Row] = await connection.fetch(text, *arguments)
+                return rows
+        except (TimeoutError, asyncio.CancelledError):
+            # A server that did not answer the statement would not answer its cancellation either.
+            connection.terminate()
+            raise
+
+    async def _take(self) -> asyncpg.Connection:
         self._pending += 1
         try:
             with measured_wait():
-                connection = await pool.acquire(timeout=POOL_WAIT_SECONDS)
+                return await self._wait_for_connection()
         finally:
             self._pending -= 1
+
+    async def _wait_for_connection(self) -> asyncpg.Connection:
+        if self._turns.locked():
+            async with asyncio.timeout(POOL_WAIT_SECONDS):
+                await self._turns.acquire()
+        else:
+            await self._turns.acquire()
         try:
-            yield connection
-        finally:
-            await pool.release(connection)
+            connection = await self._last_used_or_new()
+        except BaseException:
+            self._turns.release()
+            raise
+        self._used += 1
+        return connection
+
+    async def _last_used_or_new(self) -> asyncpg.Connection:
+        while self._idle:
+            connection = self._idle.pop()
+            if not connection.is_closed():
+                return connection
+            await self._release(connection)
+        pool = await self._open()
+        return await pool.acquire(timeout=POOL_WAIT_SECONDS)
+
+    async def _give_back(self, connection: asyncpg.Connection) -> None:
+        self._used -= 1
+        if connection.is_closed():
+            await self._release(connection)
+        else:
+            self._idle.append(connection)
+        self._turns.release()
+
+    async def _release(self, connection: asyncpg.Connection) -> None:
+        await (await self._open()).release(connection)
 
     async def _open(self) -> asyncpg.Pool:
         if self._pool is None:
@@ -120,7 +155,7 @@ class ReadPool:
                 max_size=MAXIMUM_CONNECTIONS,
                 max_inactive_connection_lifetime=0,
                 reset=_leave_as_it_is,
-                record_class=ReadRow,
+                record_class=Row,
             )
             # With no connection to open, this does not wait, and nobody sees it half made.
             await self._pool
@@ -133,37 +168,4 @@ def _says_that_the_connection_is_gone(error: Exception) -> bool:
 
 
 async def _leave_as_it_is(_connection: object) -> None:
-    """A statement that reads leaves nothing behind that the next one would see."""
-
-
-class SharedReads(Generic[Key, Row]):
-    """Finds rows by their keys; what is asked for while a statement is under way shares the next one.
-
-    A key is never answered by a statement that was sent before it was asked for, so whoever has changed a row sees it.
-    """
-
-    def __init__(self, fetch: Callable[[list[Key]], Awaitable[Mapping[Key, Row]]]) -> None:
-        self._fetch = fetch
-        self._asked: list[Key] = []
-        self._reading: asyncio.Task[Mapping[Key, Row]] | None = None
-        self._next_reading: asyncio.Task[Mapping[Key, Row]] | None = None
-
-    async def find(self, key: Key) -> Row | None:
-        """Find a row.
-
-        Raises:
-            DatabaseUnavailableError: the database is away or busy.
-        """
-        self._asked.append(key)
-        if self._next_reading is None:
-            self._next_reading = asyncio.create_task(self._read(after=self._reading), name="shared reads")
-        # Others wait for it too, so a client that hangs up must not cancel it.
-        rows = await asyncio.shield(self._next_reading)
-        return rows.get(key)
-
-    async def _read(self, *, after: "asyncio.Task[Mapping[Key, Row]] | None") -> Mapping[Key, Row]:
-        if after is not None:
-            await asyncio.wait([after])
-        keys, self._asked = self._asked, []
-        self._reading, self._next_reading = self._next_reading, None
-        return await self._fetch(keys)
+    """A single statement leaves nothing behind that the next one would see."""

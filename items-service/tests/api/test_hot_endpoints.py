@@ -1,9 +1,10 @@
-"""Hot reads answer as their endpoints do, byte by byte, and never more."""
+"""Hot endpoints answer as their routes do, byte by byte, and never more."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -14,10 +15,12 @@ from service_chassis.testing.issuer import TokenIssuer
 
 ITEMS = "/api/v1/items"
 NOBODY = "0198c0de-0000-7000-8000-000000000000"
-# A hot read leaves these to the endpoint.
+# A hot endpoint leaves these to the route.
 TOO_ODD = ("?limit=1&limit=2",)
 # Ids differ from request to request, in the body of a failure too.
 REQUEST_ID = {"X-Request-ID": "the-same-for-both"}
+JSON = {"Content-Type": "application/json"}
+MADE_BY_US = ("id", "created_at", "updated_at")
 
 
 @pytest.fixture
@@ -35,13 +38,21 @@ async def location(client: httpx.AsyncClient) -> str:
 
 
 @pytest.fixture
+async def other_session(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connection]:
+    """Connect to the database past the service."""
+    connection = await asyncpg.connect(database.url.get_secret_value())
+    yield connection
+    await connection.close()
+
+
+@pytest.fixture
 def engine_statements(app: FastAPI) -> Iterator[list[str]]:
-    """Collect what goes through SQLAlchemy, which no hot read does."""
+    """Collect what goes through SQLAlchemy, which no hot endpoint does."""
     statements: list[str] = []
     engine = app.state.resources.database.engine.sync_engine
 
     def collect(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if "FROM items" in statement:
+        if "FROM items" in statement or "INTO items" in statement:
             statements.append(statement)
 
     event.listen(engine, "before_cursor_execute", collect)
@@ -50,12 +61,19 @@ def engine_statements(app: FastAPI) -> Iterator[list[str]]:
 
 
 async def both_answers(
-    client: httpx.AsyncClient, path: str, *, headers: dict[str, str] | None = None
+    client: httpx.AsyncClient,
+    path: str,
+    *,
+    headers: dict[str, str] | None = None,
+    method: str = "GET",
+    content: bytes | None = None,
 ) -> tuple[httpx.Response, httpx.Response]:
-    """Ask the hot read and the endpoint; the endpoint alone takes the scheme in lower case."""
+    """Ask the hot endpoint and the route; the route alone takes the scheme in lower case."""
     token = client.headers["Authorization"].removeprefix("Bearer ")
-    hot = await client.get(path, headers={**REQUEST_ID, **(headers or {})})
-    ordinary = await client.get(path, headers={**REQUEST_ID, **(headers or {}), "Authorization": f"bearer {token}"})
+    given = {**REQUEST_ID, **(headers or {})}
+    hot = await client.request(method, path, headers=given, content=content)
+    given["Authorization"] = f"bearer {token}"
+    ordinary = await client.request(method, path, headers=given, content=content)
     return hot, ordinary
 
 
@@ -214,3 +232,115 @@ async def test_a_change_is_seen_at_once(hot_client: httpx.AsyncClient, location:
         titles.append((await hot_client.get(location)).json()["title"])
 
     assert titles == ["title 0", "title 1", "title 2"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"title": "Tandem bicycle"}',
+        b'{"description": "Two seats, \\u201cone\\u201d direction.\\u0001\\u007f", "title": "\xc3\xa9"}',
+    ],
+)
+async def test_a_new_item_is_answered_like_by_its_route(
+    hot_client: httpx.AsyncClient, engine_statements: list[str], content: bytes
+) -> None:
+    hot, ordinary = await both_answers(hot_client, ITEMS, headers=JSON, method="POST", content=content)
+
+    assert (hot.status_code, ordinary.status_code) == (201, 201)
+    assert hot.headers["Location"] == f"{ITEMS}/{hot.json()['id']}"
+    assert {**hot.headers, "location": ""} == {**ordinary.headers, "location": ""}
+    assert list(hot.json()) == list(ordinary.json())
+    assert hot.json() == {**ordinary.json(), **{name: hot.json()[name] for name in MADE_BY_US}}
+    assert (await hot_client.get(hot.headers["Location"])).content == hot.content
+    assert len(engine_statements) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "headers"),
+    [
+        (b"", {}),
+        (b"", JSON),
+        (b"{", JSON),
+        (b"[]", JSON),
+        (b"null", JSON),
+        (b'{"title": ""}', JSON),
+        (b'{"title": 1}', JSON),
+        (b'{"title": "\\u0000"}', JSON),
+        (b'{"title": "\xff"}', JSON),
+        (b'{"title": "a", "unknown": 1}', JSON),
+        (b'{"title": "a", "description": NaN}', JSON),
+        (b'{"title": "a"}', {}),
+        (b'{"title": "a"}', {"Content-Type": "text/plain"}),
+        (b'{"title": "a"}', JSON | {"Idempotency-Key": ""}),
+        (b'{"title": "' + b"a" * 65_536 + b'"}', JSON),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+async def test_a_refused_item_is_answered_like_by_its_route(
+    hot_client: httpx.AsyncClient, content: bytes, headers: dict[str, str]
+) -> None:
+    hot, ordinary = await both_answers(hot_client, ITEMS, headers=headers, method="POST", content=content)
+
+    assert 400 <= hot.status_code < 500
+    assert_alike(hot, ordinary)
+    assert (await hot_client.get(ITEMS)).json()["items"] == []
+
+
+@pytest.mark.parametrize("header", [{}, {"Idempotency-Key": "the-route-gets-it"}], ids=str)
+async def test_a_body_in_pieces_arrives_whole(hot_client: httpx.AsyncClient, header: dict[str, str]) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        yield b'{"title": '
+        yield b'"in pieces"}'
+
+    response = await hot_client.post(ITEMS, headers=JSON | header, content=pieces())
+
+    assert (response.status_code, response.json()["title"]) == (201, "in pieces")
+
+
+async def test_a_body_in_pieces_that_is_too_large_is_refused(hot_client: httpx.AsyncClient) -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for _ in range(10):
+            yield b" " * 10_000
+
+    response = await hot_client.post(ITEMS, headers=JSON, content=pieces())
+
+    assert (response.status_code, response.json()["code"]) == (413, "content_too_large")
+
+
+async def test_a_repeated_item_is_created_once(hot_client: httpx.AsyncClient) -> None:
+    headers = JSON | {"Idempotency-Key": "the-same"}
+
+    hot, ordinary = await both_answers(
+        hot_client, ITEMS, headers=headers, method="POST", content=b'{"title": "Tandem bicycle"}'
+    )
+
+    assert hot.content == ordinary.content
+    assert len((await hot_client.get(ITEMS)).json()["items"]) == 1
+
+
+async def test_who_was_deleted_gets_no_new_item(
+    hot_client: httpx.AsyncClient, database: EmptyableDatabase, owner_id: UUID
+) -> None:
+    await database.execute("INSERT INTO deleted_owners (owner_id) VALUES ($1)", owner_id)
+
+    hot, ordinary = await both_answers(
+        hot_client, ITEMS, headers=JSON, method="POST", content=b'{"title": "Tandem bicycle"}'
+    )
+
+    assert hot.status_code == 401
+    assert_alike(hot, ordinary)
+
+
+async def test_a_new_item_waits_for_a_deletion_that_is_under_way(
+    hot_client: httpx.AsyncClient, other_session: asyncpg.Connection, owner_id: UUID
+) -> None:
+    async with other_session.transaction():
+        await other_session.execute(
+            "SELECT pg_advisory_xact_lock(hashtextextended('owner ' || $1::text, 0))", str(owner_id)
+        )
+        creating = asyncio.create_task(hot_client.post(ITEMS, json={"title": "Tandem bicycle"}))
+        await asyncio.sleep(0.1)
+        # What begins to wait before this is committed sees it nevertheless.
+        await other_session.execute("INSERT INTO deleted_owners (owner_id) VALUES ($1)", owner_id)
+
+    assert (await creating).status_code == 401

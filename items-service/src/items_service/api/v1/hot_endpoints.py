@@ -1,0 +1,109 @@
+"""The requests of which there are most, answered without the framework; each says what its route says."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+from urllib.parse import parse_qsl
+from uuid import UUID
+
+from pydantic import ValidationError
+from pydantic_core import from_json
+
+from items_service import models
+from items_service.api.dependencies import Resources
+from items_service.api.etags import etag, versions_known
+from items_service.schemas.items import ItemCreate, ItemQuery
+from items_service.services.items import DirectItems
+from service_chassis.hot_endpoints import HotAnswer, HotEndpoint, HotRequest, to_json
+from service_chassis.pagination import next_page_link
+
+_CREATED = 201
+_NOT_MODIFIED = 304
+
+
+class HotItems:
+    """Plain reads of items and plain new ones, over what lives as long as the process."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+
+    def at(self, prefix: str) -> list[HotEndpoint]:
+        """Return the endpoints under that prefix."""
+        items, item = f"{prefix}/items", f"{prefix}/items/{{item_id}}"
+        return [
+            HotEndpoint("GET", items, scope="items:read", answer=self._list_items),
+            HotEndpoint("GET", item, scope="items:read", answer=self._get_item),
+            HotEndpoint("POST", items, scope="items:write", answer=self._create_item),
+        ]
+
+    async def _list_items(self, request: HotRequest) -> HotAnswer | None:
+        parameters = _parameters(request.query)
+        query = _item_query(parameters) if parameters is not None else None
+        if parameters is None or query is None:
+            return None
+        page = await self._items(request).list_page(query)
+        link = next_page_link(page, path=request.path, parameters=parameters)
+        body = {"items": list(map(_columns, page.items)), "next_cursor": page.next_cursor}
+        return HotAnswer(to_json(body), [] if link is None else [(b"link", link.encode("latin-1"))])
+
+    async def _get_item(self, request: HotRequest) -> HotAnswer | None:
+        item_id = _canonical_id(request.path_values["item_id"])
+        if item_id is None:
+            return None
+        item = await self._items(request).get(item_id)
+        headers = [(b"etag", etag(item.version).encode())]
+        if_none_match = request.header(b"if-none-match")
+        if if_none_match is not None and item.version in versions_known(if_none_match.decode("latin-1")):
+            return HotAnswer(headers=headers, status=_NOT_MODIFIED)
+        return HotAnswer(to_json(_columns(item)), headers)
+
+    async def _create_item(self, request: HotRequest) -> HotAnswer | None:
+        is_plain = request.header(b"content-type") == b"application/json" and not request.query
+        new_item = _new_item(request.body) if is_plain and request.header(b"idempotency-key") is None else None
+        if new_item is None:
+            return None
+        item = await self._items(request).create(new_item)
+        headers = [(b"location", f"{request.path}/{item.id}".encode()), (b"etag", etag(item.version).encode())]
+        return HotAnswer(to_json(_columns(item)), headers, _CREATED)
+
+    def _items(self, request: HotRequest) -> DirectItems:
+        resources = self._resources
+        return DirectItems(items=resources.direct_items, cursors=resources.cursors, caller=request.caller)
+
+
+def _canonical_id(text: str) -> UUID | None:
+    try:
+        item_id = UUID(text)
+    except ValueError:
+        return None
+    return item_id if str(item_id) == text else None
+
+
+def _parameters(query: bytes) -> dict[str, str] | None:
+    """Return the parameters by their names, None where one was sent twice or the query is no text."""
+    if not query:
+        return {}
+    try:
+        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
+    except ValueError:
+        return None
+    parameters = dict(pairs)
+    return parameters if len(parameters) == len(pairs) else None
+
+
+def _item_query(parameters: Mapping[str, str]) -> ItemQuery | None:
+    try:
+        return ItemQuery.model_validate(parameters)
+    except ValidationError:
+        return None
+
+
+def _new_item(body: bytes) -> ItemCreate | None:
+    try:
+        return ItemCreate.model_validate(from_json(body, allow_inf_nan=False))
+    except ValueError:
+        return None
+
+
+def _columns(item: models.Item) -> dict[str, Any]:
+    """Return the columns of a row, which are the fields of the endpoint's model in their order; a test holds it so."""
+    return dict(cast("Mapping[str, Any]", item))

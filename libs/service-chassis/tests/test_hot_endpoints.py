@@ -1,0 +1,141 @@
+"""What a hot endpoint does outside of the middlewares is what they do."""
+
+import json
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+
+from service_chassis.access_tokens.authentication import TokenAuthenticator
+from service_chassis.access_tokens.verification import TokenVerifier
+from service_chassis.errors import NotFoundError
+from service_chassis.hot_endpoints import HotAnswer, HotEndpoint, HotRequest, install_hot_endpoints
+from service_chassis.settings import ServiceSettings
+from service_chassis.testing.clients import running_client
+from service_chassis.testing.issuer import AUDIENCE, ISSUER, KeysOf, TokenIssuer
+from service_chassis.testing.metrics import Rise, rise_of
+
+ORIGIN = "https://app.example.com"
+THING = "/api/v1/things/1"
+HEADERS_OF_EVERY_ANSWER = {"cache-control", "content-security-policy", "x-content-type-options", "x-request-id"}
+
+router = APIRouter()
+
+
+class ThingNotFoundError(NotFoundError):
+    code = "thing_not_found"
+    detail = "There is no such thing."
+
+
+@router.get("/things/{thing_id}")
+async def read_thing(thing_id: str) -> dict[str, str]:
+    return {"route": thing_id}
+
+
+async def answer_by_id(request: HotRequest) -> HotAnswer | None:
+    match request.path_values["thing_id"]:
+        case "route":
+            return None
+        case "missing":
+            raise ThingNotFoundError
+        case "broken":
+            raise ZeroDivisionError("a secret")
+    return HotAnswer(b'{"hot":true}', [(b"etag", b'"1"')])
+
+
+@pytest.fixture
+async def client(
+    new_app: Callable[..., FastAPI], new_settings: Callable[..., ServiceSettings], issuer: TokenIssuer
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client whose token is remembered."""
+    app, settings = new_app(router, cors_origins=(ORIGIN,)), new_settings(cors_origins=(ORIGIN,))
+    verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE)
+    authenticator = TokenAuthenticator(verifier=verifier, keys=KeysOf(issuer))
+    endpoint = HotEndpoint("GET", "/api/v1/things/{thing_id}", scope="items:read", answer=answer_by_id)
+    install_hot_endpoints(app, [endpoint], authenticator=authenticator, settings=settings)
+    token = issuer.token()
+    await authenticator.authenticate(token)
+    async with running_client(app) as client:
+        client.headers["Authorization"] = f"Bearer {token}"
+        yield client
+
+
+def requests_rise(status: int) -> AbstractContextManager[Rise]:
+    return rise_of(
+        "http_server_request_duration_seconds_count",
+        http_request_method="GET",
+        http_route="/api/v1/things/{thing_id}",
+        http_response_status_code=str(status),
+    )
+
+
+async def test_an_answer_is_complete_and_counted_once(client: httpx.AsyncClient) -> None:
+    with requests_rise(200) as requests:
+        response = await client.get(THING, headers={"X-Request-ID": "a-client-s-own"})
+
+    assert (response.json(), response.headers["ETag"]) == ({"hot": True}, '"1"')
+    assert HEADERS_OF_EVERY_ANSWER.issubset(response.headers)
+    assert response.headers["X-Request-ID"] == "a-client-s-own"
+    assert requests.by == 1
+
+
+async def test_what_it_declines_the_route_answers_and_is_counted_once(client: httpx.AsyncClient) -> None:
+    with requests_rise(200) as requests:
+        response = await client.get("/api/v1/things/route")
+
+    assert response.json() == {"route": "route"}
+    assert requests.by == 1
+
+
+async def test_an_expected_failure_is_a_problem(client: httpx.AsyncClient) -> None:
+    with requests_rise(404) as requests:
+        response = await client.get("/api/v1/things/missing")
+
+    assert response.headers["Content-Type"] == "application/problem+json"
+    assert response.json()["request_id"] == response.headers["X-Request-ID"]
+    assert HEADERS_OF_EVERY_ANSWER.issubset(response.headers)
+    assert requests.by == 1
+
+
+async def test_an_unexpected_failure_is_logged_and_says_nothing(
+    client: httpx.AsyncClient, logged: Callable[..., list[dict[str, Any]]]
+) -> None:
+    logged()
+    response = await client.get("/api/v1/things/broken")
+
+    assert response.status_code == 500
+    assert response.json()["code"] == "internal_error"
+    assert "secret" not in response.text
+    [line] = [line for line in logged() if line["message"] == "unhandled error"]
+    assert (line["request_id"], "ZeroDivisionError" in json.dumps(line)) == (response.headers["X-Request-ID"], True)
+
+
+async def test_the_access_line_names_the_route_and_the_caller(
+    client: httpx.AsyncClient, logged: Callable[..., list[dict[str, Any]]]
+) -> None:
+    logged()
+    response = await client.get(THING)
+
+    [line] = [line for line in logged() if line["logger"] == "access"]
+    assert (line["route"], line["status"]) == ("/api/v1/things/{thing_id}", 200)
+    assert line["request_id"] == response.headers["X-Request-ID"]
+    assert "user_id" in line
+
+
+@pytest.mark.parametrize(("origin", "allowed"), [(ORIGIN, ORIGIN), ("https://evil.example", None)])
+async def test_an_allowed_origin_alone_may_read(client: httpx.AsyncClient, origin: str, allowed: str | None) -> None:
+    response = await client.get(THING, headers={"Origin": origin})
+
+    assert response.json() == {"hot": True}
+    assert response.headers.get("Access-Control-Allow-Origin") == allowed
+    assert response.headers["Vary"] == "Origin"
+
+
+@pytest.mark.parametrize("path", [f"{THING}?x=%00", "/api/v1/things/a%2Fb"])
+async def test_what_no_endpoint_could_mean_is_refused(client: httpx.AsyncClient, path: str) -> None:
+    response = await client.get(path)
+
+    assert (response.status_code, response.json()["code"]) == (400, "malformed_url")

@@ -1,0 +1,79 @@
+"""Reads that wait for the same thing share a statement, and no failure of somebody else."""
+
+import asyncio
+from collections.abc import Mapping
+
+from service_chassis.errors import DatabaseUnavailableError
+from service_chassis.shared_reads import SharedReads
+
+
+class Shelf:
+    """What is shared: numbers and their squares; each fetch may be held."""
+
+    def __init__(self) -> None:
+        self.fetched: list[list[int]] = []
+        self.may_answer = asyncio.Event()
+        self.fails = False
+
+    async def fetch(self, keys: list[int]) -> Mapping[int, int]:
+        self.fetched.append(keys)
+        await self.may_answer.wait()
+        if self.fails:
+            raise DatabaseUnavailableError
+        return {key: key * key for key in keys if key >= 0}
+
+
+async def begin(reads: SharedReads[int, int], *keys: int) -> list[asyncio.Task[int | None]]:
+    tasks = [asyncio.create_task(reads.find(key)) for key in keys]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_is_asked_for_meanwhile_shares_the_next_statement() -> None:
+    shelf = Shelf()
+    reads = SharedReads(shelf.fetch)
+
+    first = await begin(reads, 1)
+    meanwhile = await begin(reads, 2, 3, -1)
+    shelf.may_answer.set()
+
+    assert await asyncio.gather(*first, *meanwhile) == [1, 4, 9, None]
+    assert shelf.fetched == [[1], [2, 3, -1]]
+
+
+async def test_the_same_key_is_asked_for_anew_by_whoever_comes_later() -> None:
+    shelf = Shelf()
+    reads = SharedReads(shelf.fetch)
+
+    first = await begin(reads, 1)
+    second = await begin(reads, 1)
+    shelf.may_answer.set()
+    await asyncio.gather(*first, *second)
+
+    assert shelf.fetched == [[1], [1]]
+
+
+async def test_who_hangs_up_takes_nobody_along() -> None:
+    shelf = Shelf()
+    reads = SharedReads(shelf.fetch)
+
+    leaver, stayer = await begin(reads, 1, 2)
+    leaver.cancel()
+    shelf.may_answer.set()
+
+    assert await stayer == 4
+
+
+async def test_a_failure_is_everybodys_who_shared_it_and_nobody_elses() -> None:
+    shelf = Shelf()
+    reads = SharedReads(shelf.fetch)
+
+    shelf.fails = True
+    sharing = await begin(reads, 1, 2)
+    shelf.may_answer.set()
+    results = await asyncio.gather(*sharing, return_exceptions=True)
+    shelf.fails = False
+
+    assert [type(result) for result in results] == [DatabaseUnavailableError] * 2
+    assert await reads.find(3) == 9

@@ -141,33 +141,29 @@ class HotEndpointsMiddleware:
             await self._app(scope, receive, send)
             return
         endpoint, request = found
-        is_whole = True
-        if endpoint.method == "POST":
-            messages = await _receive_body(receive)
-            request.body = b"".join(message.get("body", b"") for message in messages)
-            receive = _beginning_with(messages, receive)
-            is_whole = not messages[-1].get("more_body") and messages[-1]["type"] == "http.request"
-        if not is_whole or not await self._serve(endpoint, request, scope=scope, send=send):
-            await self._app(scope, receive, send)
+        messages = await _receive_body(receive) if endpoint.method == "POST" else []
+        request.body = b"".join([message.get("body", b"") for message in messages])
+        is_answered = _is_whole(messages) and await self._serve(endpoint, request, scope=scope, send=send)
+        if not is_answered:
+            await self._app(scope, _beginning_with(messages, receive), send)
 
     def _find(self, scope: "Scope") -> tuple[HotEndpoint, HotRequest] | None:
-        """Find who answers; what may have to be refused is left to the middlewares and the route."""
+        """Find who answers what; a request that may have to be refused is left to the middlewares and the route."""
         if scope["type"] != "http" or scope["method"] not in self._methods:
             return None
         for endpoint in self._endpoints:
             match = endpoint.pattern.match(scope["path"]) if endpoint.method == scope["method"] else None
-            if match is not None and find_refusal(scope, MAXIMUM_BODY_BYTES) is None:
-                caller = self._recall_caller(scope["headers"])
+            if match is not None:
+                caller = self._recall_caller(scope)
                 if caller is None or endpoint.scope not in caller.scopes:
                     return None
-                return endpoint, HotRequest(
-                    caller, match.groupdict(), scope["query_string"], scope["path"], scope["headers"]
-                )
+                values = match.groupdict()
+                return endpoint, HotRequest(caller, values, scope["query_string"], scope["path"], scope["headers"])
         return None
 
-    def _recall_caller(self, headers: HeaderLines) -> AccessToken | None:
-        sent = [value for name, value in headers if name == b"authorization"]
-        if len(sent) != 1 or not sent[0].startswith(b"Bearer "):
+    def _recall_caller(self, scope: "Scope") -> AccessToken | None:
+        sent = [value for name, value in scope["headers"] if name == b"authorization"]
+        if len(sent) != 1 or not sent[0].startswith(b"Bearer ") or find_refusal(scope, MAXIMUM_BODY_BYTES):
             return None
         try:
             return self._authenticator.recall(sent[0][7:].decode("latin-1"))
@@ -182,10 +178,10 @@ class HotEndpointsMiddleware:
         answer: HotAnswer | None = _NO_ANSWER
         ACTIVE_REQUESTS.inc()
         try:
-            answer = await _ask(endpoint, request, scope)
+            answer = await _ask(endpoint, request, scope=scope)
             if answer is not None:
                 scope["route"] = endpoint
-                await self._send(answer, scope, send)
+                await self._send(answer, scope=scope, send=send)
         finally:
             ACTIVE_REQUESTS.dec()
             if answer is not None:
@@ -197,7 +193,7 @@ class HotEndpointsMiddleware:
         observe_request(method=method, route=route, status=status, duration_seconds=duration_seconds)
         self._access_log.write(method=method, route=route, status=status, duration_seconds=duration_seconds)
 
-    async def _send(self, answer: HotAnswer, scope: "Scope", send: "Send") -> None:
+    async def _send(self, answer: HotAnswer, *, scope: "Scope", send: "Send") -> None:
         if self._cross_origin is not None and any(name == b"origin" for name, _ in scope["headers"]):
             send = partial(self._cross_origin.send, send=send, request_headers=Headers(scope=scope))
         headers = [*answer.headers, (REQUEST_ID_HEADER, scope["state"]["request_id"].encode())]
@@ -208,7 +204,7 @@ class HotEndpointsMiddleware:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-async def _ask(endpoint: HotEndpoint, request: HotRequest, scope: "Scope") -> HotAnswer | None:
+async def _ask(endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope") -> HotAnswer | None:
     try:
         return await endpoint.answer(request)
     except ServiceError as error:
@@ -227,6 +223,10 @@ async def _receive_body(receive: "Receive") -> list["Message"]:
         messages.append(await receive())
         received_bytes += len(messages[-1].get("body", b""))
     return messages
+
+
+def _is_whole(messages: list["Message"]) -> bool:
+    return not messages or (messages[-1]["type"] == "http.request" and not messages[-1].get("more_body"))
 
 
 def _beginning_with(messages: list["Message"], receive: "Receive") -> "Receive":

@@ -62,11 +62,11 @@ def _observe(info: "Info") -> None:
 
 def observe_request(*, method: str, route: str, status: int, duration_seconds: float) -> None:
     """Observe a request that is over, inside of its span; each label must be one of few."""
-    _series(method, route, status).observe(duration_seconds, _exemplar())
+    _series(method, route, status=status).observe(duration_seconds, _exemplar())
 
 
 @cache
-def _series(method: str, route: str, status: int) -> Histogram:
+def _series(method: str, route: str, *, status: int) -> Histogram:
     return REQUEST_DURATION.labels(method, route, str(status))
 
 

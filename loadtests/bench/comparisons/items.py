@@ -31,7 +31,7 @@ def create_item(bench: Bench) -> Load:
 
 
 def compare_items(bench: Bench) -> Comparison:
-    """Compare the hot reads and the plainest write."""
+    """Compare the hot endpoints."""
     url = bench.items.url
     with ExitStack() as stack:
         bare, limit, guide = (stack.enter_context(bench.compared(name, database_url=url)) for name in COMPARED)

@@ -140,11 +140,13 @@ class HotEndpointsMiddleware:
         if found is None:
             await self._app(scope, receive, send)
             return
+        started_at = time.perf_counter()
         endpoint, request = found
         messages = await _receive_body(receive) if endpoint.method == "POST" else []
         request.body = b"".join([message.get("body", b"") for message in messages])
-        is_answered = _is_whole(messages) and await self._serve(endpoint, request, scope=scope, send=send)
-        if not is_answered:
+        if not _is_whole(messages) or not await self._serve(
+            endpoint, request, scope=scope, send=send, started_at=started_at
+        ):
             await self._app(scope, _beginning_with(messages, receive), send)
 
     def _find(self, scope: "Scope") -> tuple[HotEndpoint, HotRequest] | None:
@@ -170,9 +172,10 @@ class HotEndpointsMiddleware:
         except InvalidTokenError:
             return None
 
-    async def _serve(self, endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope", send: "Send") -> bool:
+    async def _serve(
+        self, endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope", send: "Send", started_at: float
+    ) -> bool:
         """Answer and measure; return whether there was an answer."""
-        started_at = time.perf_counter()
         bind_request_ids(scope)
         structlog.contextvars.bind_contextvars(user_id=str(request.caller.subject))
         answer: HotAnswer | None = _NO_ANSWER
@@ -226,6 +229,8 @@ async def _receive_body(receive: "Receive") -> list["Message"]:
 
 
 def _is_whole(messages: list["Message"]) -> bool:
+    if sum(len(message.get("body", b"")) for message in messages) > MAXIMUM_BODY_BYTES:
+        return False
     return not messages or (messages[-1]["type"] == "http.request" and not messages[-1].get("more_body"))
 
 

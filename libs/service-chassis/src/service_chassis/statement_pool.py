@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from service_chassis.settings import ServiceSettings
 
-# Reads by key share their statements, so most of these are for lists.
+# Reads by key share their statements, so most of these are for lists and for commits, which share a write to the disk.
 MAXIMUM_CONNECTIONS = 8
 
 _DIALECT: Any = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no types

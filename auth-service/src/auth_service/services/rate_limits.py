@@ -4,19 +4,18 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 from limits import RateLimitItem
 from limits.aio.storage import MemoryStorage, RedisStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from pydantic import SecretStr
-from redis.asyncio import ConnectionPool
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
 
 from auth_service.metrics import RATE_LIMITS_SHARED
+
+if TYPE_CHECKING:
+    from redis.asyncio import ConnectionPool
 
 # What a request may lose to a Redis that is away.
 PATIENCE_SECONDS = 0.05
@@ -100,6 +99,8 @@ class RateLimits:
     async def _with_limiter(self, work: Callable[[SlidingWindowCounterRateLimiter], Awaitable[Result]]) -> Result:
         if self._shared is None or not self.is_shared:
             return await work(self._local)
+        from redis.exceptions import RedisError
+
         was_resting = self._rests_until > 0
         try:
             async with asyncio.timeout(self._patience_seconds):
@@ -115,7 +116,12 @@ class RateLimits:
         return result
 
 
-def _connection_pool(url: str, *, patience_seconds: float) -> ConnectionPool:
+def _connection_pool(url: str, *, patience_seconds: float) -> "ConnectionPool":
+    # The client brings 130 modules along, a tenth of the start, and a process without REDIS_URL needs none of them.
+    from redis.asyncio import ConnectionPool
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
     # Valkey speaks Redis' protocol, and the client knows Redis' name for it only.
     return ConnectionPool.from_url(
         url.replace("valkey", "redis", 1) if url.startswith("valkey") else url,
@@ -125,7 +131,7 @@ def _connection_pool(url: str, *, patience_seconds: float) -> ConnectionPool:
     )
 
 
-def _storage(pool: ConnectionPool) -> RedisStorage:
+def _storage(pool: "ConnectionPool") -> RedisStorage:
     # The URL that the storage wants is the pool's business; `Any`, since its options are typed as plain values.
     options: dict[str, Any] = {"connection_pool": pool}
     return RedisStorage("async+redis://", implementation="redispy", key_prefix="tandem", **options)

@@ -87,4 +87,4 @@ def test_the_base_image_is_named_once_and_can_be_replaced(dockerfile: Path) -> N
     text = dockerfile.read_text()
 
     assert re.findall(r"^ARG PYTHON_IMAGE=(\S+)$", text, re.MULTILINE) == ["python:3.13-slim-trixie"]
-    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${PYTHON_IMAGE}"}
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${PYTHON_IMAGE}", "scratch"}

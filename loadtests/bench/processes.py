@@ -28,6 +28,7 @@ class Stack:
     port: int
     process: subprocess.Popen[bytes]
     seconds_to_ready: float
+    cpu_seconds_to_ready: float
 
     @property
     def url(self) -> str:
@@ -53,7 +54,8 @@ def running(name: str, command: Sequence[str], *, environment: Mapping[str, str]
     )
     try:
         _wait_until_ready(name, process, url=f"http://127.0.0.1:{port}/health/ready")
-        yield Stack(name=name, port=port, process=process, seconds_to_ready=time.monotonic() - began)
+        seconds, cpu_seconds = time.monotonic() - began, cpu_seconds_of(process.pid)
+        yield Stack(name=name, port=port, process=process, seconds_to_ready=seconds, cpu_seconds_to_ready=cpu_seconds)
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait()

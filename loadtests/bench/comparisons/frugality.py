@@ -33,7 +33,11 @@ def measure_frugality(bench: Bench) -> Comparison:
             Ratio(what=f"{stack.name}: % of a core while idle", measured=100 * share, at_most=1.0),
             Ratio(what=f"{stack.name}: resident MB under load", measured=result.resident_megabytes, at_most=100),
         ]
-    return Comparison(ratios=ratios, note=f"{IDLE_SECONDS:g} idle seconds; the loads were {GET_ONE} and {LOGIN}.\n")
+    starts = " and ".join(f"{stack.cpu_seconds_to_ready:.1f} s for {stack.name}" for stack in stacks)
+    note = (
+        f"{IDLE_SECONDS:g} idle seconds; the loads were {GET_ONE} and {LOGIN}. Of its seconds to ready a process works"
+    )
+    return Comparison(ratios=ratios, note=f"{note} {starts}.\n")
 
 
 @contextmanager

@@ -23,7 +23,7 @@ from auth_service.schemas.clients import ClientCreate
 from auth_service.schemas.devices import COMMAND_LINE
 from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
-from service_chassis.testing.clients import running_client, share_routes
+from service_chassis.testing.clients import running_client, settings_of, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import ISSUER, SERVICE_AUDIENCE
@@ -60,7 +60,7 @@ async def new_app(database: EmptyableDatabase, password_context: CryptContext) -
 
     def build(**settings: Any) -> FastAPI:  # each setting has a type of its own
         values: dict[str, Any] = {"environment": "local", "database_url": database.url} | settings
-        app = share_routes(create_app(Settings(**values)))
+        app = share_routes(create_app(settings_of(Settings, **values)))
         app.state.resources.password_hashing = PasswordHashing(context=password_context)
         return app
 

@@ -11,7 +11,7 @@ from pydantic import HttpUrl
 
 from items_service.core.config import Settings
 from items_service.main import create_app
-from service_chassis.testing.clients import running_client, share_routes
+from service_chassis.testing.clients import running_client, settings_of, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import TokenIssuer
@@ -36,8 +36,9 @@ def new_settings(database: EmptyableDatabase, key_server: KeyServer) -> Callable
 
     def build(**values: Any) -> Settings:  # each setting has a type of its own
         usual: dict[str, Any] = {"environment": "local", "database_url": database.url}
-        usual["auth_service_url"] = HttpUrl(key_server.url)
-        return Settings(**usual | values)
+        # Each test has a key server of its own, and nearly all else in common.
+        address = values.pop("auth_service_url", HttpUrl(key_server.url))
+        return settings_of(Settings, **usual | values).model_copy(update={"auth_service_url": address})
 
     return build
 

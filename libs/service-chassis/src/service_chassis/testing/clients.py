@@ -1,14 +1,31 @@
-"""Clients of applications that run inside the test."""
+"""Clients of applications that run inside the test, and what these applications share to start sooner."""
 
-from collections.abc import AsyncIterator
+import os
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import Any, TypeVar
 
 import httpx
 from fastapi import FastAPI
 from starlette.routing import BaseRoute
 
+from service_chassis.settings import ServiceSettings
+
 BASE_URL = "http://testserver"
 _ROUTES: dict[tuple[str, str, str | None], list[BaseRoute]] = {}
+_SETTINGS: dict[tuple[object, ...], Any] = {}
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+
+def settings_of(settings: Callable[..., Settings], **values: Any) -> Settings:  # each setting has a type of its own
+    """Read settings once for each environment: looking for all of them takes longer than many a test."""
+    environment = frozenset(os.environ.items() - {("PYTEST_CURRENT_TEST", os.environ.get("PYTEST_CURRENT_TEST"))})
+    key = (settings, environment, *values.items())
+    if key not in _SETTINGS:
+        _SETTINGS[key] = settings(**values)
+    read: Settings = _SETTINGS[key]
+    return read
 
 
 def share_routes(app: FastAPI) -> FastAPI:

@@ -60,10 +60,11 @@ async def test_parallel_refreshes_leave_one_lineage(
 ) -> None:
     user = await new_user()
 
-    async with running_client(new_app(database_pool_size=20)) as client:
-        responses = await asyncio.gather(*(refresh(client, user.token.refresh_token) for _ in range(20)))
+    # Each of them opens a connection of its own, and a busy machine opens 20 at once later than requests may wait.
+    async with running_client(new_app(database_pool_size=8)) as client:
+        responses = await asyncio.gather(*(refresh(client, user.token.refresh_token) for _ in range(8)))
 
-    assert [response.status_code for response in responses] == [200] * 20
+    assert [response.status_code for response in responses] == [200] * 8
     [successor] = {response.json()["refresh_token"] for response in responses}
     rows = await stored.fetch("SELECT token_hash, used_at IS NOT NULL AS used FROM refresh_tokens ORDER BY id")
     assert [(row["token_hash"], row["used"]) for row in rows] == [

@@ -117,7 +117,7 @@ class RateLimits:
 
 
 def _connection_pool(url: str, *, patience_seconds: float) -> "ConnectionPool":
-    # The client brings 130 modules along, a tenth of the start, and a process without REDIS_URL needs none of them.
+    # The client takes a twentieth of the start, and a process without REDIS_URL needs none of it.
     from redis.asyncio import ConnectionPool
     from redis.asyncio.retry import Retry
     from redis.backoff import NoBackoff

@@ -8,7 +8,8 @@ from fastapi import Depends, Header, Request, Security
 
 from items_service.core.config import Settings
 from items_service.core.database import SCHEMA_REVISION
-from items_service.repositories.deleted_owners import DeletedOwnerRepository
+from items_service.repositories.deleted_owners import DeletedOwnerRepository, UnfinishedOwners
+from items_service.repositories.denials import DenialNews
 from items_service.repositories.direct_items import DirectItemRepository
 from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
 from items_service.repositories.items import ItemRepository
@@ -45,9 +46,11 @@ class Resources:
         self.direct_items = DirectItemRepository(self.statement_pool)
         self.cursors = CursorSigner(settings.secret_key)
         self.verification_keys = RemoteKeys(settings.key_set_url, store=KeptKeySet(self.database))
-        self.denylist = Denylist(self.database, forget_key=self.verification_keys.forget)
+        self.denylist = Denylist(
+            self.database, news=DenialNews(self.statement_pool), forget_key=self.verification_keys.forget
+        )
         self.feed_follower = _feed_follower(settings, self.database)
-        self.sweeper = Sweeper(self.database)
+        self.sweeper = Sweeper(self.database, unfinished=UnfinishedOwners(self.statement_pool))
         self.authenticator = TokenAuthenticator(
             verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
             keys=self.verification_keys,

@@ -2,14 +2,15 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, Text, cast, delete, func, select, tuple_, update
+from sqlalchemy import BigInteger, ColumnElement, Text, bindparam, cast, delete, exists, func, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from items_service.models import Denial
+from items_service.models import Denial, FeedCursor
+from service_chassis.statement_pool import Statement, StatementPool
 
 PRUNED_AT_ONCE = 1_000
 # A denial that was lifted by hand ends a little in the past, so that every replica's clock says so too.
@@ -17,6 +18,35 @@ _LIFTED = func.now() - timedelta(minutes=1)
 # Replicas have to see that a denial was lifted before its row is gone.
 _EXPIRED = Denial.denied_until < func.now() - timedelta(hours=1)
 _TRANSACTION_ID = cast(cast(func.pg_current_xact_id(), Text), BigInteger)
+
+_OLDEST_RUNNING = func.pg_snapshot_xmin(func.pg_current_snapshot())
+_NEWS = Statement(
+    select(
+        exists().where(Denial.transaction_id >= bindparam("since", type_=BigInteger)).label("has_changed"),
+        cast(cast(_OLDEST_RUNNING, Text), BigInteger).label("next_transaction"),
+        select(func.extract("epoch", func.now() - FeedCursor.followed_at)).scalar_subquery().label("feed_age_seconds"),
+    )
+)
+
+
+class News(NamedTuple):
+    """Whether denials have changed; below which transaction all have ended; when a replica read the feed last."""
+
+    has_changed: bool
+    next_transaction: int
+    feed_age_seconds: float | None
+
+
+class DenialNews:
+    """Tells in one cheap statement whether there is anything to read, which there hardly ever is."""
+
+    def __init__(self, pool: StatementPool) -> None:
+        self._pool = pool
+
+    async def since(self, transaction_id: int) -> News:
+        """Say what this transaction or a later one has changed, and where to look from the next time."""
+        [(has_changed, next_transaction, age_seconds)] = await self._pool.fetch(_NEWS, since=transaction_id)
+        return News(has_changed, next_transaction, None if age_seconds is None else float(age_seconds))
 
 
 class DenialRepository:
@@ -61,11 +91,6 @@ class DenialRepository:
         """Return what is denied now, what ends first before the rest."""
         statement = select(Denial).where(Denial.denied_until > func.now()).order_by(Denial.denied_until, Denial.subject)
         return (await self._session.scalars(statement)).all()
-
-    async def oldest_running_transaction(self) -> int:
-        """Return the id below which every transaction has ended, as a place to look for changes from next time."""
-        oldest = func.pg_snapshot_xmin(func.pg_current_snapshot())
-        return await self._session.scalar(select(cast(cast(oldest, Text), BigInteger))) or 0
 
     async def changed_since(self, transaction_id: int) -> AsyncIterator[Denial]:
         """Give the denials that this transaction or a later one has changed, a thousand at a time."""

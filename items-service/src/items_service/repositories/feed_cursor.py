@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, or_, select, update
+from sqlalchemy import func, or_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -42,9 +42,3 @@ class FeedCursorRepository:
         """Let another replica follow at once."""
         statement = update(FeedCursor).where(FeedCursor.lease_holder == holder)
         await self._session.execute(statement.values(lease_holder=None, leased_until=None))
-
-    async def seconds_since_followed(self) -> float | None:
-        """Return how long ago the feed was read last, None before the first time."""
-        age = func.extract("epoch", func.now() - FeedCursor.followed_at)
-        seconds = await self._session.scalar(select(age))
-        return None if seconds is None else float(seconds)

@@ -4,7 +4,7 @@ import contextlib
 
 import structlog
 
-from items_service.repositories.deleted_owners import DeletedOwnerRepository
+from items_service.repositories.deleted_owners import DeletedOwnerRepository, UnfinishedOwners
 from items_service.repositories.idempotency_keys import IdempotencyKeyRepository
 from items_service.repositories.items import ItemRepository
 from service_chassis.background import BackgroundLoop
@@ -21,8 +21,11 @@ logger = structlog.stdlib.get_logger(__name__)
 class Sweeper:
     """Works in every replica; a row lock keeps two from working on the same user."""
 
-    def __init__(self, database: Database, *, pause_seconds: float = PAUSE_SECONDS) -> None:
+    def __init__(
+        self, database: Database, *, unfinished: UnfinishedOwners, pause_seconds: float = PAUSE_SECONDS
+    ) -> None:
         self._database = database
+        self._unfinished = unfinished
         self._pause_seconds = pause_seconds
         self._loop = BackgroundLoop(self._try_to_sweep, name="delete items of deleted users")
 
@@ -46,6 +49,8 @@ class Sweeper:
 
     async def _sweep(self) -> bool:
         """Delete some items of one deleted user; False when there was none to look after."""
+        if not await self._unfinished.exist():
+            return False
         async with self._database.session() as session:
             owners = DeletedOwnerRepository(session)
             owner_id = await owners.claim_unfinished()

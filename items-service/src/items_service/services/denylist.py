@@ -10,8 +10,7 @@ import structlog
 
 from items_service.metrics import DENYLIST_ENTRIES, EVENT_FEED_AGE
 from items_service.models import Denial, DenialKind
-from items_service.repositories.denials import DenialRepository
-from items_service.repositories.feed_cursor import FeedCursorRepository
+from items_service.repositories.denials import DenialNews, DenialRepository
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.background import BackgroundLoop
 from service_chassis.database import Database
@@ -36,10 +35,12 @@ class Denylist:
         self,
         database: Database,
         *,
+        news: DenialNews,
         forget_key: Callable[[str], Awaitable[None]],
         refresh_seconds: float = REFRESH_SECONDS,
     ) -> None:
         self._database = database
+        self._news = news
         self._forget_key = forget_key
         self._refresh_seconds = refresh_seconds
         self._entries: dict[tuple[str, UUID], _Entry] = {}
@@ -105,22 +106,26 @@ class Denylist:
         return self._refresh_seconds
 
     async def _refresh(self) -> None:
+        # Asked for first: what commits after this is found again the next time, and nothing in between is missed.
+        news = await self._news.since(self._next_transaction or 0)
+        dropped_keys = await self._read_changes() if news.has_changed else set()
+        await self._forget_keys(dropped_keys - self._forgotten_keys)
+        self._next_transaction = news.next_transaction
+        age_seconds = news.feed_age_seconds
+        self._feed_followed_at = -math.inf if age_seconds is None else time.monotonic() - age_seconds
+        self._forget_expired()
+
+    async def _read_changes(self) -> set[UUID]:
+        """Take over what has changed; return which keys were dropped."""
         dropped_keys: set[UUID] = set()
         async with self._database.session() as session:
-            denials = DenialRepository(session)
-            # Asked for first: what commits after this is found again the next time, and nothing in between is missed.
-            next_transaction = await denials.oldest_running_transaction()
-            async for denial in denials.changed_since(self._next_transaction or 0):
+            async for denial in DenialRepository(session).changed_since(self._next_transaction or 0):
                 self._take_over(denial)
                 if denial.kind == DenialKind.KEY:
                     dropped_keys.add(denial.subject)
-            age_seconds = await FeedCursorRepository(session).seconds_since_followed()
             # There is nothing to commit.
             await session.rollback()
-        await self._forget_keys(dropped_keys - self._forgotten_keys)
-        self._next_transaction = next_transaction
-        self._feed_followed_at = -math.inf if age_seconds is None else time.monotonic() - age_seconds
-        self._forget_expired()
+        return dropped_keys
 
     def _take_over(self, denial: Denial) -> None:
         key = (denial.kind, denial.subject)

@@ -132,7 +132,7 @@ class StatementPool:
     async def _last_used_or_new(self) -> asyncpg.Connection:
         while self._idle:
             connection = self._idle.pop()
-            if not connection.is_closed():
+            if not _is_closed(connection):
                 return connection
             await self._release(connection)
         pool = await self._open()
@@ -140,7 +140,7 @@ class StatementPool:
 
     async def _give_back(self, connection: asyncpg.Connection) -> None:
         self._used -= 1
-        if connection.is_closed():
+        if _is_closed(connection):
             await self._release(connection)
         else:
             self._idle.append(connection)
@@ -162,6 +162,13 @@ class StatementPool:
             # With no connection to open, this does not wait, and nobody sees it half made.
             await self._pool
         return self._pool
+
+
+def _is_closed(connection: asyncpg.Connection) -> bool:
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True  # It broke, and the pool has taken it back already.
 
 
 def _says_that_the_connection_is_gone(error: Exception) -> bool:

@@ -80,7 +80,7 @@ class StatementPool:
             try:
                 return await self._run(statement, statement.arguments(values), connection=connection)
             finally:
-                await self._give_back(connection)
+                self._give_back(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
             if is_unavailable(error) or _says_that_the_connection_is_gone(error):
                 raise DatabaseUnavailableError from error
@@ -92,8 +92,10 @@ class StatementPool:
 
     async def close(self) -> None:
         """Close the connections; whoever still waits for a statement is broken off."""
-        if self._pool is not None:
-            self._pool.terminate()
+        pool, self._pool = self._pool, None
+        self._idle.clear()
+        if pool is not None:
+            pool.terminate()
 
     async def _run(
         self, statement: Statement, arguments: list[Any], *, connection: asyncpg.Connection
@@ -134,20 +136,15 @@ class StatementPool:
             connection = self._idle.pop()
             if not _is_closed(connection):
                 return connection
-            await self._release(connection)
         pool = await self._open()
         return await pool.acquire(timeout=POOL_WAIT_SECONDS)
 
-    async def _give_back(self, connection: asyncpg.Connection) -> None:
+    def _give_back(self, connection: asyncpg.Connection) -> None:
         self._used -= 1
-        if _is_closed(connection):
-            await self._release(connection)
-        else:
-            self._idle.append(connection)
         self._turns.release()
-
-    async def _release(self, connection: asyncpg.Connection) -> None:
-        await (await self._open()).release(connection)
+        # The pool takes back by itself what is closed.
+        if not _is_closed(connection):
+            self._idle.append(connection)
 
     async def _open(self) -> asyncpg.Pool:
         if self._pool is None:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 from uuid import UUID, uuid4
 
+import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
@@ -80,3 +81,12 @@ async def client(anonymous: httpx.AsyncClient, issuer: TokenIssuer, owner_id: UU
     """Give a client whose requests carry the token of one user."""
     anonymous.headers.update(issuer.authorization(owner_id))
     return anonymous
+
+
+@pytest.fixture
+async def other_session(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connection]:
+    """Connect to the database past the service."""
+    connection = await asyncpg.connect(database.url.get_secret_value())
+    yield connection
+    await connection.close()
+    await database.empty()

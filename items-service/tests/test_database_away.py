@@ -35,15 +35,6 @@ async def client(
         yield client
 
 
-@pytest.fixture
-async def other_session(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connection]:
-    """Connect to the database past the service."""
-    connection = await asyncpg.connect(database.url.get_secret_value())
-    yield connection
-    await connection.close()
-    await database.empty()
-
-
 def requests_of_every_kind(client: httpx.AsyncClient) -> list[httpx.Request]:
     location = f"{ITEMS}/{uuid4()}"
     return [

@@ -1,15 +1,12 @@
 """Fixtures for comparing hot endpoints with their routes."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
 from sqlalchemy import event
-
-from service_chassis.testing.databases import EmptyableDatabase
 
 # Ids differ from request to request, in the body of a failure too.
 REQUEST_ID = {"X-Request-ID": "the-same-for-both"}
@@ -20,14 +17,6 @@ async def hot_client(client: httpx.AsyncClient) -> httpx.AsyncClient:
     """Give a client whose token was verified before, so that only what it asks decides how it is answered."""
     await client.get("/api/v1/items")
     return client
-
-
-@pytest.fixture
-async def other_session(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connection]:
-    """Connect to the database past the service."""
-    connection = await asyncpg.connect(database.url.get_secret_value())
-    yield connection
-    await connection.close()
 
 
 @pytest.fixture

@@ -144,9 +144,8 @@ class HotEndpointsMiddleware:
         endpoint, request = found
         messages = await _receive_body(receive) if endpoint.method == "POST" else []
         request.body = b"".join([message.get("body", b"") for message in messages])
-        if not _is_whole(messages) or not await self._serve(
-            endpoint, request, scope=scope, send=send, started_at=started_at
-        ):
+        is_complete = _is_whole(messages) and len(request.body) <= MAXIMUM_BODY_BYTES
+        if not is_complete or not await self._serve(endpoint, request, scope=scope, send=send, started_at=started_at):
             await self._app(scope, _beginning_with(messages, receive), send)
 
     def _find(self, scope: "Scope") -> tuple[HotEndpoint, HotRequest] | None:
@@ -155,7 +154,7 @@ class HotEndpointsMiddleware:
             return None
         for endpoint in self._endpoints:
             match = endpoint.pattern.match(scope["path"]) if endpoint.method == scope["method"] else None
-            if match is not None:
+            if match is not None and find_refusal(scope, MAXIMUM_BODY_BYTES) is None:
                 caller = self._recall_caller(scope)
                 if caller is None or endpoint.scope not in caller.scopes:
                     return None
@@ -165,7 +164,7 @@ class HotEndpointsMiddleware:
 
     def _recall_caller(self, scope: "Scope") -> AccessToken | None:
         sent = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(sent) != 1 or not sent[0].startswith(b"Bearer ") or find_refusal(scope, MAXIMUM_BODY_BYTES):
+        if len(sent) != 1 or not sent[0].startswith(b"Bearer "):
             return None
         try:
             return self._authenticator.recall(sent[0][7:].decode("latin-1"))
@@ -229,8 +228,6 @@ async def _receive_body(receive: "Receive") -> list["Message"]:
 
 
 def _is_whole(messages: list["Message"]) -> bool:
-    if sum(len(message.get("body", b"")) for message in messages) > MAXIMUM_BODY_BYTES:
-        return False
     return not messages or (messages[-1]["type"] == "http.request" and not messages[-1].get("more_body"))
 
 

@@ -86,10 +86,10 @@ def serve(
         **SERVER_OPTIONS,
     )
     server = Server(config, metrics_port=metrics_port, has_process_to_itself=True)
-    # All that is made until it serves stays, and looking through that for garbage would take a tenth of the start.
-    gc.disable()
     with suppress(KeyboardInterrupt):
         if config.should_reload:
             ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
         else:
+            # All that is made until it serves stays; looking through that for garbage would take a tenth of the start.
+            gc.disable()
             server.run()

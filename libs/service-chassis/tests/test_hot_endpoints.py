@@ -7,11 +7,11 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.verification import TokenVerifier
-from service_chassis.errors import NotFoundError
+from service_chassis.errors import NotFoundError, ServiceError
 from service_chassis.hot_endpoints import HotAnswer, HotEndpoint, HotRequest, install_hot_endpoints
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.clients import running_client
@@ -46,6 +46,16 @@ async def answer_by_id(request: HotRequest) -> HotAnswer | None:
     return HotAnswer(b'{"hot":true}', [(b"etag", b'"1"')])
 
 
+async def answer_anybody(request: HotRequest) -> HotAnswer | None:
+    if request.body == b"missing":
+        raise ThingNotFoundError
+    return HotAnswer(request.address.encode() + b" says " + request.body, media_type=b"text/plain")
+
+
+def tersely(request: Request, error: ServiceError) -> Response:
+    return Response(f"{error.code} at {request.url.path}", error.status_code, media_type="text/x-error")
+
+
 @pytest.fixture
 async def client(
     new_app: Callable[..., FastAPI], new_settings: Callable[..., ServiceSettings], issuer: TokenIssuer
@@ -54,8 +64,11 @@ async def client(
     app, settings = new_app(router, cors_origins=(ORIGIN,)), new_settings(cors_origins=(ORIGIN,))
     verifier = TokenVerifier(issuer=ISSUER, audience=AUDIENCE)
     authenticator = TokenAuthenticator(verifier=verifier, keys=KeysOf(issuer))
-    endpoint = HotEndpoint("GET", "/api/v1/things/{thing_id}", scope="items:read", answer=answer_by_id)
-    install_hot_endpoints(app, [endpoint], authenticator=authenticator, settings=settings)
+    endpoints = [
+        HotEndpoint("GET", "/api/v1/things/{thing_id}", scope="items:read", answer=answer_by_id),
+        HotEndpoint("POST", "/api/v1/echoes", answer=answer_anybody, answer_error=tersely),
+    ]
+    install_hot_endpoints(app, endpoints, authenticator=authenticator, settings=settings)
     token = issuer.token()
     await authenticator.authenticate(token)
     async with running_client(app) as client:
@@ -139,3 +152,26 @@ async def test_what_no_endpoint_could_mean_is_refused(client: httpx.AsyncClient,
     response = await client.get(path)
 
     assert (response.status_code, response.json()["code"]) == (400, "malformed_url")
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer nonsense", "Basic YTpi"])
+async def test_an_endpoint_without_a_scope_answers_anybody(
+    client: httpx.AsyncClient, logged: Callable[..., list[dict[str, Any]]], authorization: str | None
+) -> None:
+    logged()
+    del client.headers["Authorization"]
+    headers = {} if authorization is None else {"Authorization": authorization}
+
+    response = await client.post("/api/v1/echoes", headers=headers, content=b"hello")
+
+    assert (response.text, response.headers["Content-Type"]) == ("127.0.0.1 says hello", "text/plain")
+    [line] = [line for line in logged() if line["logger"] == "access"]
+    assert (line["route"], line["status"], "user_id" in line) == ("/api/v1/echoes", 200, False)
+
+
+async def test_an_endpoint_answers_failures_in_a_form_of_its_own(client: httpx.AsyncClient) -> None:
+    response = await client.post("/api/v1/echoes", content=b"missing")
+
+    assert (response.status_code, response.text) == (404, "thing_not_found at /api/v1/echoes")
+    assert response.headers["Content-Type"].startswith("text/x-error")
+    assert HEADERS_OF_EVERY_ANSWER.issubset(response.headers)

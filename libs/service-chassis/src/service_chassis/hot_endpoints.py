@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -47,14 +47,22 @@ HeaderLines = Sequence[tuple[bytes, bytes]]
 
 @dataclass(slots=True)
 class HotRequest:
-    """What a hot endpoint is asked: by whom, for which values of its path and query, with which body."""
+    """What a hot endpoint is asked: by whom and from where, for which values of its path and query, with which body."""
 
-    caller: AccessToken
+    token: AccessToken | None
+    address: str
     path_values: dict[str, str]
     query: bytes
     path: str
     headers: HeaderLines
     body: bytes = b""
+
+    @property
+    def caller(self) -> AccessToken:
+        """Return who asks, which only an endpoint that takes a scope knows."""
+        if self.token is None:
+            raise LookupError("this endpoint is for anybody")
+        return self.token
 
     def header(self, name: bytes) -> bytes | None:
         """Return a header's value, joined as one where it was sent in several lines; None where it was not sent."""
@@ -79,7 +87,8 @@ _NO_ANSWER = HotAnswer(status=CLIENT_CLOSED_REQUEST)
 class HotEndpoint:
     """One endpoint: the method and path as its route declares them, the scope that it takes, and who answers.
 
-    `answer` returns None for what the route shall judge, and raises the route's own errors. Only a POST has a body.
+    `answer` returns None for what the route shall judge, and raises the route's own errors, which `answer_error` puts
+    into the route's form. Only a POST has a body. Without a scope it is for anybody, and no token is looked for.
     """
 
     def __init__(
@@ -87,13 +96,15 @@ class HotEndpoint:
         method: str,
         path: str,
         *,
-        scope: str,
         answer: Callable[[HotRequest], Awaitable[HotAnswer | None]],
+        scope: str | None = None,
+        answer_error: Callable[[Request, ServiceError], Response] = service_error_response,
     ) -> None:
         self.method = method
         self.path = path
         self.scope = scope
         self.answer = answer
+        self.answer_error = answer_error
         self.pattern, _, _ = compile_path(path)
 
 
@@ -155,11 +166,10 @@ class HotEndpointsMiddleware:
         for endpoint in self._endpoints:
             match = endpoint.pattern.match(scope["path"]) if endpoint.method == scope["method"] else None
             if match is not None and find_refusal(scope, MAXIMUM_BODY_BYTES) is None:
-                caller = self._recall_caller(scope)
-                if caller is None or endpoint.scope not in caller.scopes:
+                token = None if endpoint.scope is None else self._recall_caller(scope)
+                if endpoint.scope is not None and (token is None or endpoint.scope not in token.scopes):
                     return None
-                values = match.groupdict()
-                return endpoint, HotRequest(caller, values, scope["query_string"], scope["path"], scope["headers"])
+                return endpoint, _hot_request(scope, token=token, path_values=match.groupdict())
         return None
 
     def _recall_caller(self, scope: "Scope") -> AccessToken | None:
@@ -176,7 +186,8 @@ class HotEndpointsMiddleware:
     ) -> bool:
         """Answer and measure; return whether there was an answer."""
         bind_request_ids(scope)
-        structlog.contextvars.bind_contextvars(user_id=str(request.caller.subject))
+        if request.token is not None:
+            structlog.contextvars.bind_contextvars(user_id=str(request.token.subject))
         answer: HotAnswer | None = _NO_ANSWER
         ACTIVE_REQUESTS.inc()
         try:
@@ -206,11 +217,17 @@ class HotEndpointsMiddleware:
         await send({"type": "http.response.body", "body": answer.body})
 
 
+def _hot_request(scope: "Scope", *, token: AccessToken | None, path_values: dict[str, str]) -> HotRequest:
+    client = scope.get("client")
+    address = "" if client is None else client[0]
+    return HotRequest(token, address, path_values, scope["query_string"], scope["path"], scope["headers"])
+
+
 async def _ask(endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope") -> HotAnswer | None:
     try:
         return await endpoint.answer(request)
     except ServiceError as error:
-        response = service_error_response(Request(scope), error)
+        response = endpoint.answer_error(Request(scope), error)
     except Exception as error:  # noqa: BLE001  # it is logged, and answered like any that nobody expected
         response = unhandled_error_response(Request(scope), error)
     headers = [line for line in response.raw_headers if line[0] not in {b"content-type", b"content-length"}]

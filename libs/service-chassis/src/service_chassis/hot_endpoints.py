@@ -3,12 +3,13 @@
 A hot endpoint answers what it is sure of, in the same bytes as its route, and leaves everything else to the route: a
 token that was not verified yet, a parameter that may be wrong. It stands outside of the middlewares, whose layers cost
 more than its statement, and does for its requests what they do for all others, by the same functions: bounds, ids,
-CORS, security headers, metrics, and the access line. A client that hangs up is not watched for: there is one
-statement, and that takes a second at most.
+CORS, security headers, metrics, and the access line. A client that hangs up is watched for only where more than one
+statement is waited for, as that takes a second at most.
 """
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.cross_origin import cross_origin_rules
 from service_chassis.errors import InvalidTokenError, ServiceError
+from service_chassis.hang_up import WatchedConnection
 from service_chassis.input_guard import MAXIMUM_BODY_BYTES, find_refusal
 from service_chassis.problem_details import service_error_response, unhandled_error_response
 from service_chassis.request_context import (
@@ -88,7 +90,8 @@ class HotEndpoint:
     """One endpoint: the method and path as its route declares them, the scope that it takes, and who answers.
 
     `answer` returns None for what the route shall judge, and raises the route's own errors, which `answer_error` puts
-    into the route's form. Only a POST has a body. Without a scope it is for anybody, and no token is looked for.
+    into the route's form. Only a POST has a body. Without a scope it is for anybody, and no token is looked for. One
+    that may wait ends when its client hangs up.
     """
 
     def __init__(
@@ -98,11 +101,13 @@ class HotEndpoint:
         *,
         answer: Callable[[HotRequest], Awaitable[HotAnswer | None]],
         scope: str | None = None,
+        may_wait: bool = False,
         answer_error: Callable[[Request, ServiceError], Response] = service_error_response,
     ) -> None:
         self.method = method
         self.path = path
         self.scope = scope
+        self.may_wait = may_wait
         self.answer = answer
         self.answer_error = answer_error
         self.pattern, _, _ = compile_path(path)
@@ -156,7 +161,12 @@ class HotEndpointsMiddleware:
         messages = await _receive_body(receive) if endpoint.method == "POST" else []
         request.body = b"".join([message.get("body", b"") for message in messages])
         is_complete = _is_whole(messages) and len(request.body) <= MAXIMUM_BODY_BYTES
-        if not is_complete or not await self._serve(endpoint, request, scope=scope, send=send, started_at=started_at):
+        is_for_the_route = not is_complete
+        if is_complete:
+            with WatchedConnection(receive, has_body=False).watched() if endpoint.may_wait else nullcontext():
+                served = await self._serve(endpoint, request, scope=scope, send=send, started_at=started_at)
+                is_for_the_route = not served
+        if is_for_the_route:
             await self._app(scope, _beginning_with(messages, receive), send)
 
     def _find(self, scope: "Scope") -> tuple[HotEndpoint, HotRequest] | None:

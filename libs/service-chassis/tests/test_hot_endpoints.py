@@ -193,7 +193,7 @@ def test_a_client_that_hangs_up_ends_an_answer_that_may_wait(
     async def wait(_: HotRequest) -> HotAnswer | None:
         started.set()
         try:
-            await asyncio.Future()
+            return await asyncio.Future[HotAnswer]()
         finally:
             cancelled.set()
 

@@ -1,5 +1,6 @@
 """Refuses input that no endpoint could mean, before any of it is parsed."""
 
+import re
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
@@ -18,6 +19,8 @@ MAXIMUM_HEADER_BYTES = 16 * 1024
 MAXIMUM_TARGET_BYTES = 8 * 1024
 # These may stand in a request only once; two of them are read differently by different servers.
 _SINGLE_HEADERS = frozenset({b"content-length", b"content-type", b"host"})
+# Most paths, in which nothing has to be decoded or looked for.
+_PLAIN_PATH = re.compile(rb"[A-Za-z0-9/._-]*")
 # An encoded slash is a path separator to some proxies and a character to others, so a route guard can be walked around.
 _REFUSED_IN_PATH = (b"%2f", b"%5c", b"\\")
 
@@ -58,19 +61,21 @@ def find_refusal(scope: "Scope", maximum_bytes: int) -> Refusal | None:
 
 
 def _judge_target(scope: "Scope") -> Refusal | None:
-    target = scope["raw_path"], scope["query_string"]
-    if sum(map(len, target)) > MAXIMUM_TARGET_BYTES:
+    path, query = scope["raw_path"], scope["query_string"]
+    if len(path) + len(query) > MAXIMUM_TARGET_BYTES:
         return HTTPStatus.REQUEST_URI_TOO_LONG, "uri_too_long", f"The URL exceeds {MAXIMUM_TARGET_BYTES} bytes."
-    if not all(map(_is_text, target)):
+    if _PLAIN_PATH.fullmatch(path) and not query:
+        return None
+    if not (_is_text(path) and _is_text(query)):
         return HTTPStatus.BAD_REQUEST, "malformed_url", "The URL holds a NUL or is not UTF-8."
-    if any(refused in scope["raw_path"].lower() for refused in _REFUSED_IN_PATH):
+    if any(refused in path.lower() for refused in _REFUSED_IN_PATH):
         return HTTPStatus.BAD_REQUEST, "malformed_url", "The path holds an encoded slash or a backslash."
     return None
 
 
 def _judge_headers(scope: "Scope") -> Refusal | None:
     headers = scope["headers"]
-    if sum(len(name) + len(value) for name, value in headers) > MAXIMUM_HEADER_BYTES:
+    if sum([len(name) + len(value) for name, value in headers]) > MAXIMUM_HEADER_BYTES:
         detail = f"The headers exceed {MAXIMUM_HEADER_BYTES} bytes."
         return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail
     names = [name for name, _ in headers if name in _SINGLE_HEADERS]
@@ -86,8 +91,11 @@ def _judge_declared_body(scope: "Scope", maximum_bytes: int) -> Refusal | None:
 
 
 def _declared_body_bytes(scope: "Scope") -> int:
+    declared = dict(scope["headers"]).get(b"content-length")
+    if declared is None:
+        return 0
     try:
-        return int(dict(scope["headers"]).get(b"content-length", 0))
+        return int(declared)
     except ValueError:
         return 0  # The server judges its form, and the body is counted as it arrives.
 

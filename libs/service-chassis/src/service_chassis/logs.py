@@ -3,13 +3,15 @@
 import contextlib
 import logging
 import sys
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TextIO
 
+import orjson
 import structlog
 from opentelemetry import trace
-from pydantic_core import to_json
 
 if TYPE_CHECKING:
     from service_chassis.settings import ServiceSettings
@@ -50,13 +52,24 @@ class JsonLines(logging.StreamHandler[TextIO]):
 
     def write(self, message: str, *, logger: str, fields: Mapping[str, object]) -> None:
         """Write a line of the level INFO with what is bound to the current request."""
-        timestamp = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        line: dict[str, object] = {"timestamp": timestamp, "level": "info", "logger": logger, "message": message}
-        line |= {**structlog.contextvars.get_contextvars(), **fields}
+        line: dict[str, object] = {"timestamp": _now(), "level": "info", "logger": logger, "message": message}
+        line |= structlog.contextvars.get_contextvars()
+        line |= fields
+        text = orjson.dumps(line).decode() + self.terminator
         # Nobody reads any more, or the stream was closed; the request is not to fail for that.
         with contextlib.suppress(OSError, ValueError), self.lock or contextlib.nullcontext():
-            self.stream.write(to_json(line).decode() + self.terminator)
+            self.stream.write(text)
             self.stream.flush()
+
+
+def _now() -> str:
+    seconds, nanoseconds = divmod(time.time_ns(), 1_000_000_000)
+    return f"{_second(seconds)}.{nanoseconds // 1000:06}Z"
+
+
+@lru_cache(maxsize=1)
+def _second(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def is_written(logger: str) -> bool:

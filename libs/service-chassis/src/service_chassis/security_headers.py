@@ -16,6 +16,7 @@ _DEFAULT_HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
 )
+_DEFAULT_NAMES = frozenset(name for name, _ in _DEFAULT_HEADERS)
 
 
 class SecurityHeadersMiddleware:
@@ -38,4 +39,6 @@ class SecurityHeadersMiddleware:
 def with_security_headers(headers: "Sequence[tuple[bytes, bytes]]") -> list[tuple[bytes, bytes]]:
     """Complete the headers of an answer."""
     present = {name.lower() for name, _ in headers}
+    if _DEFAULT_NAMES.isdisjoint(present):
+        return [*headers, *_DEFAULT_HEADERS]
     return [*headers, *(default for default in _DEFAULT_HEADERS if default[0] not in present)]

@@ -58,7 +58,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     environment |= {
         "LOG_LEVEL": "DEBUG",
         "SMTP_URL": mailbox.url,
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.grpc_endpoint,
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint,
         # Only what a test asks for by a `traceparent` of its own is recorded.
         "OTEL_TRACES_SAMPLER_ARG": "0",
     }

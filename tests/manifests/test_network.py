@@ -29,8 +29,8 @@ PRODUCTION = {
                 f"pooler tandem-{service}-db-pooler: 5432",
             )
         ),
-        "auth-service server -> namespace monitoring: 4317",
-        "items-service server -> namespace monitoring: 4317",
+        "auth-service server -> namespace monitoring: 4318",
+        "items-service server -> namespace monitoring: 4318",
         "items-service server -> auth-service: 8000",
         "auth-service server -> namespace valkey: 6379",
         "auth-service server -> 192.0.2.25/32: 465",

@@ -126,7 +126,7 @@ class ServiceSettings(BaseSettings):
     """How many processes answer on the port."""
     otel_exporter_otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")
     """Where a collector takes spans; nothing is traced while this is not set."""
-    otel_exporter_otlp_protocol: Literal["grpc", "http/protobuf"] = "grpc"
+    otel_exporter_otlp_protocol: Literal["grpc", "http/protobuf"] = "http/protobuf"
     otel_traces_sampler_arg: float = Field(1.0, ge=0, le=1)
     """Which part of the traces that begin here is recorded; a caller's `traceparent` has decided for its own."""
     access_log_sample_ratio: float = Field(1.0, ge=0, le=1)

@@ -34,7 +34,7 @@ def traced_client(
 
     @asynccontextmanager
     async def run(*routers: APIRouter, **values: Any) -> AsyncIterator[httpx.AsyncClient]:  # whatever the settings take
-        settings = {"otel_exporter_otlp_endpoint": collector.grpc_endpoint} | values
+        settings = {"otel_exporter_otlp_endpoint": collector.http_endpoint} | values
         async with running_client(new_app(*routers, **settings)) as client:
             yield client
 

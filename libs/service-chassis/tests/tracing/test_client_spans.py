@@ -54,7 +54,7 @@ def called_port(new_app: NewApp, collector: Collector) -> Iterator[int]:
     app = new_app(
         called,
         project_name="called-service",
-        otel_exporter_otlp_endpoint=collector.grpc_endpoint,
+        otel_exporter_otlp_endpoint=collector.http_endpoint,
         otel_traces_sampler_arg=0,
     )
     with serving(app) as port:

@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from auth_service.api import discovery, events, jwks
 from auth_service.api.oauth2 import install_oauth2_errors
 from auth_service.api.resources import Resources
+from auth_service.api.v1.hot_endpoints import HotTokens
 from auth_service.api.v1.router import router
 from auth_service.core.config import Settings
 from auth_service.core.database import SCHEMA_REVISION
@@ -16,6 +17,7 @@ from service_chassis.dependencies import install_dependencies
 from service_chassis.documentation import install_documentation
 from service_chassis.ending import when_asked_to_end
 from service_chassis.health import Readiness, install_health
+from service_chassis.hot_endpoints import install_hot_endpoints
 from service_chassis.logs import configure_logging
 from service_chassis.settings import load_settings
 
@@ -34,6 +36,12 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         database=resources.database,
         authenticator=resources.authenticator,
         service_authenticator=resources.service_authenticator,
+    )
+    install_hot_endpoints(
+        app,
+        HotTokens(resources.token_exchange).at(settings.api_v1_str),
+        authenticator=resources.authenticator,
+        settings=settings,
     )
     install_health(app, Readiness(database=resources.database, schema_revision=SCHEMA_REVISION))
     install_documentation(app, documents=_documents(settings))

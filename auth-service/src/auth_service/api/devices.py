@@ -13,7 +13,12 @@ _MAXIMUM_AGENT = 500
 async def get_device(request: Request) -> Device:
     """Return where the request comes from; forwarded headers were judged by the middleware."""
     address = request.client.host if request.client is not None else ""
-    return Device(address=address[:_MAXIMUM_ADDRESS], user_agent=request.headers.get("User-Agent", "")[:_MAXIMUM_AGENT])
+    return device_of(address, request.headers.get("User-Agent", ""))
+
+
+def device_of(address: str, user_agent: str) -> Device:
+    """Return a device with as much of its names as is kept."""
+    return Device(address=address[:_MAXIMUM_ADDRESS], user_agent=user_agent[:_MAXIMUM_AGENT])
 
 
 DeviceDep = Annotated[Device, Depends(get_device)]

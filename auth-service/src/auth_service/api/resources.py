@@ -11,6 +11,7 @@ from auth_service.core.config import Settings
 from auth_service.core.security import PasswordHashing
 from auth_service.metrics import PASSWORD_HASH_JOBS, PASSWORD_HASH_THREADS
 from auth_service.repositories.audit_events import AuditEventRepository
+from auth_service.repositories.direct_sessions import DirectSessionRepository
 from auth_service.repositories.outbox_events import OutboxEventRepository
 from auth_service.repositories.signing_keys import SigningKeyRepository
 from auth_service.schemas.devices import THIS_SERVICE, Device
@@ -25,12 +26,14 @@ from auth_service.services.mail import Mailer
 from auth_service.services.rate_limits import RateLimits
 from auth_service.services.session_count import SessionCount
 from auth_service.services.signing_keys import SigningKeys
+from auth_service.services.token_exchange import TokenExchange
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
 from service_chassis.database_metrics import show_connections
 from service_chassis.metrics import Gauges
 from service_chassis.pagination import CursorSigner
+from service_chassis.statement_pool import StatementPool
 
 _MAXIMUM_MAIL_DECISIONS = 2
 
@@ -41,6 +44,7 @@ class Resources:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.database = Database(settings)
+        self.statement_pool = StatementPool(settings)
         self.password_hashing = PasswordHashing()
         self.login_queue = LoginQueue()
         self.rate_limits = RateLimits(settings.redis_url)
@@ -55,6 +59,9 @@ class Resources:
             times=KeyTimes.of(settings),
             new_rotation=partial(new_key_rotation, settings=settings, device=THIS_SERVICE),
         )
+        self.token_exchange = TokenExchange(
+            sessions=DirectSessionRepository(self.statement_pool), signing_keys=self.signing_keys, settings=settings
+        )
         self.authenticator = TokenAuthenticator(
             verifier=TokenVerifier(issuer=settings.token_issuer, audience=settings.token_audience),
             keys=self.signing_keys,
@@ -66,7 +73,7 @@ class Resources:
         self.event_feed = EventFeed(self.database)
         self.session_count = SessionCount(self.database)
         self.gauges = Gauges(
-            partial(show_connections, self.database),
+            partial(show_connections, self.database, self.statement_pool),
             self.signing_keys.read_gauges,
             self.event_feed.read_gauges,
             self.rate_limits.read_gauges,
@@ -89,6 +96,7 @@ class Resources:
         await self.event_feed.close()
         self.password_hashing.close()
         await self.rate_limits.close()
+        await self.statement_pool.close()
         await self.database.close()
 
     def _read_password_hashing(self) -> None:

@@ -16,7 +16,8 @@ from auth_service.repositories.oauth_clients import OAuthClientRepository
 from auth_service.schemas.clients import ClientCredentials
 from auth_service.schemas.tokens import Token, TokenForm, TokenPair
 from auth_service.services.audit import AuditTrail
-from auth_service.services.tokens import FIRST_PARTY_CLIENT_ID, TokenService
+from auth_service.services.token_pairs import FIRST_PARTY_CLIENT_ID
+from auth_service.services.tokens import TokenService
 from service_chassis.access_tokens.claims import SERVICE_SUBJECT_PREFIX
 
 # A revoked client's tokens live on until they expire, and a machine gets a new one for the price of a hash.

@@ -1,17 +1,12 @@
 """Issues token pairs, exchanges refresh tokens, and ends sessions."""
 
-import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-import structlog
-from uuid_utils.compat import uuid7
-
 from auth_service.core.config import Settings
 from auth_service.core.security import (
     SigningKeyPair,
-    create_access_token,
     hash_refresh_token,
     new_refresh_token,
     seal_successor,
@@ -24,12 +19,10 @@ from auth_service.repositories.refresh_tokens import RefreshTokenRepository
 from auth_service.schemas.tokens import TokenPair
 from auth_service.services.audit import AuditTrail
 from auth_service.services.sessions import SessionEnd, SessionService
+from auth_service.services.token_pairs import new_pair
 
 # A used token gets its successor again for this long: an answer can be lost, and two tabs can ask at once.
 REUSE_GRACE = timedelta(seconds=10)
-USER_SCOPES = ("items:read", "items:write", "users:me")
-SUPERUSER_SCOPES = (*USER_SCOPES, "admin")
-FIRST_PARTY_CLIENT_ID = "tandem"
 
 
 class TokenService:
@@ -114,24 +107,12 @@ class TokenService:
         )
 
     def _pair(self, user: User, *, session_id: UUID, refresh_token: str, grant: str) -> TokenPair:
-        structlog.contextvars.bind_contextvars(user_id=str(user.id))
-        now = int(time.time())
-        lifetime_seconds = self._settings.access_token_expire_minutes * 60
-        scope = " ".join(SUPERUSER_SCOPES if user.is_superuser else USER_SCOPES)
-        claims = {
-            "iss": self._settings.token_issuer,
-            "aud": self._settings.token_audience,
-            "sub": str(user.id),
-            "client_id": FIRST_PARTY_CLIENT_ID,
-            "iat": now,
-            "exp": now + lifetime_seconds,
-            "jti": str(uuid7()),
-            "sid": str(session_id),
-            "ver": user.rights_version,
-            "scope": scope,
-        }
-        access_token = create_access_token(claims, key=self._signing_key)
-        self._call_on_commit(TOKENS_ISSUED.labels(grant).inc)
-        return TokenPair(
-            access_token=access_token, refresh_token=refresh_token, expires_in=lifetime_seconds, scope=scope
+        pair = new_pair(
+            user,
+            session_id=session_id,
+            refresh_token=refresh_token,
+            signing_key=self._signing_key,
+            settings=self._settings,
         )
+        self._call_on_commit(TOKENS_ISSUED.labels(grant).inc)
+        return pair

@@ -29,6 +29,7 @@ from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import ISSUER, SERVICE_AUDIENCE
 from service_chassis.testing.mailbox import Mailbox, open_mailbox
 from service_chassis.testing.plugin import NewDatabase
+from service_chassis.testing.shared_statements import share_statements
 
 CHEAP_PASSWORD_CONTEXT = PASSWORD_CONTEXT.copy(argon2__memory_cost=8, argon2__time_cost=2)
 _DOCUMENTED_PATHS: dict[str, Any] = {}
@@ -61,6 +62,7 @@ async def new_app(database: EmptyableDatabase, password_context: CryptContext) -
     def build(**settings: Any) -> FastAPI:  # each setting has a type of its own
         values: dict[str, Any] = {"environment": "local", "database_url": database.url} | settings
         app = share_routes(create_app(settings_of(Settings, **values)))
+        share_statements(app.state.resources.database.engine)
         app.state.resources.password_hashing = PasswordHashing(context=password_context)
         return app
 

@@ -18,6 +18,7 @@ from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer
 from service_chassis.testing.plugin import NewDatabase
+from service_chassis.testing.shared_statements import share_statements
 
 
 @pytest.fixture(scope="session")
@@ -51,7 +52,9 @@ def settings(new_settings: Callable[..., Settings]) -> Settings:
 
 @pytest.fixture
 async def app(settings: Settings, database: EmptyableDatabase) -> AsyncIterator[FastAPI]:
-    yield share_routes(create_app(settings))
+    app = share_routes(create_app(settings))
+    share_statements(app.state.resources.database.engine)
+    yield app
     await database.empty()
 
 

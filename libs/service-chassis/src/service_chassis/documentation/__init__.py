@@ -5,6 +5,7 @@ import html
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib import resources
 from string import Template
 
@@ -78,6 +79,7 @@ def _render_page(documents: Mapping[str, str]) -> str:
     return template.substitute(documents=html.escape(json.dumps(urls)))
 
 
+@cache
 def _load_asset(path: str, media_type: str) -> _Asset:
     body = _read(path)
     return _Asset(body=body, media_type=media_type, etag=f'"{hashlib.sha256(body).hexdigest()[:32]}"')

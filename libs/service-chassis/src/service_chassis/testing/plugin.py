@@ -14,6 +14,7 @@ from local_stack.postgres import throw_away_postgres
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.issuer import TokenIssuer
+from service_chassis.testing.shared_statements import treat_dialects_as_equal
 
 _SERVER_URL = "TANDEM_TEST_POSTGRES_URL"
 _server = pytest.StashKey[ExitStack]()
@@ -23,11 +24,14 @@ NewDatabase = Callable[[str], EmptyableDatabase]
 
 def pytest_configure(config: pytest.Config) -> None:
     """Start the server in the process that every worker of the run is a child of."""
+    treat_dialects_as_equal()
     if hasattr(config, "workerinput") or config.option.collectonly:
         return
     config.stash[_server] = ExitStack()
     server = config.stash[_server].enter_context(throw_away_postgres())
     os.environ[_SERVER_URL] = server.url("postgres")
+    # It speaks no TLS; to offer it anyway takes half of the time that a connection needs.
+    os.environ["PGSSLMODE"] = "disable"
     asyncio.run(_hash_the_password_once(server.url("postgres")))
 
 

@@ -89,8 +89,8 @@ LAYERS: dict[str, list[Part]] = {
     "metrics": [
         (hot_endpoints, "observe_request", _nothing),
         (hot_endpoints, "ACTIVE_REQUESTS", _NotCounted),
-        (statement_pool, "measured_statement", nullcontext),
-        (statement_pool, "measured_wait", nullcontext),
+        (statement_pool, "MeasuredStatement", nullcontext),
+        (statement_pool, "MeasuredWait", nullcontext),
     ],
     "the access line": [(AccessLog, "write", _nothing)],
 }

@@ -1,8 +1,6 @@
 """Measures the connections of a database and the statements sent to it."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from prometheus_client import Counter, Gauge, Histogram
@@ -68,17 +66,18 @@ def show_connections(*pools: Pool) -> None:
     _PENDING.set(pending)
 
 
-@contextmanager
-def measured_wait() -> Iterator[None]:
-    """Observe how long a connection was waited for, and count when that was in vain."""
-    began_at = time.perf_counter()
-    try:
-        yield
-    except (PoolTimeoutError, TimeoutError):
-        _TIMEOUTS.inc()
-        raise
-    finally:
-        _WAIT.observe(time.perf_counter() - began_at)
+class MeasuredWait:
+    """Observes how long a connection is waited for, and counts when that is in vain."""
+
+    __slots__ = ("_began_at",)
+
+    def __enter__(self) -> None:
+        self._began_at = time.perf_counter()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None and issubclass(kind, (PoolTimeoutError, TimeoutError)):
+            _TIMEOUTS.inc()
+        _WAIT.observe(time.perf_counter() - self._began_at)
 
 
 class MeasuredPool(AsyncAdaptedQueuePool):
@@ -90,7 +89,7 @@ class MeasuredPool(AsyncAdaptedQueuePool):
     def connect(self) -> "PoolProxiedConnection":
         self.pending_requests += 1
         try:
-            with measured_wait():
+            with MeasuredWait():
                 return super().connect()
         finally:
             self.pending_requests -= 1
@@ -103,14 +102,19 @@ def measure_statements(engine: "Engine") -> None:
     event.listen(engine, "handle_error", _observe_failure)
 
 
-@contextmanager
-def measured_statement(statement: str) -> Iterator[None]:
-    """Observe one statement that no engine sends."""
-    began_at = time.perf_counter()
-    try:
-        yield
-    finally:
-        _series(statement).observe(time.perf_counter() - began_at)
+class MeasuredStatement:
+    """Observes one statement that no engine sends."""
+
+    __slots__ = ("_began_at", "_statement")
+
+    def __init__(self, statement: str) -> None:
+        self._statement = statement
+
+    def __enter__(self) -> None:
+        self._began_at = time.perf_counter()
+
+    def __exit__(self, *_: object) -> None:
+        _series(self._statement).observe(time.perf_counter() - self._began_at)
 
 
 # SQLAlchemy passes the connection, the cursor, the statement, its values, their context, and whether there are many.

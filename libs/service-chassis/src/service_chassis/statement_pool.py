@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import make_url
 
 from service_chassis.database import POOL_WAIT_SECONDS, connection_options, is_unavailable
-from service_chassis.database_metrics import Connections, measured_statement, measured_wait
+from service_chassis.database_metrics import Connections, MeasuredStatement, MeasuredWait
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.tracing.database_spans import describe_database, statement_span
 
@@ -101,7 +101,7 @@ class StatementPool:
         self, statement: Statement, arguments: list[Any], *, connection: asyncpg.Connection
     ) -> Sequence[Row]:
         try:
-            with measured_statement(statement.text), self._span_of(statement.text):
+            with MeasuredStatement(statement.text), self._span_of(statement.text):
                 rows: list[Row] = await connection.fetch(statement.text, *arguments)
                 return rows
         except (TimeoutError, asyncio.CancelledError):
@@ -112,7 +112,7 @@ class StatementPool:
     async def _take(self) -> asyncpg.Connection:
         self._pending += 1
         try:
-            with measured_wait():
+            with MeasuredWait():
                 return await self._wait_for_connection()
         finally:
             self._pending -= 1

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING
 
@@ -20,6 +20,8 @@ _OPERATION = re.compile(r"\w+")
 _TARGET = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(?:ONLY\s+)?([a-z_]\w*)")
 _SPAN = "tandem_span"
 _POSTGRES_PORT = 5432
+# Most statements belong to traces that are not recorded.
+_NOTHING = nullcontext()
 
 Attributes = Mapping[str, AttributeValue]
 
@@ -41,17 +43,20 @@ def describe_database(url: URL) -> Attributes:
     }
 
 
-@contextmanager
-def statement_span(statement: str, database: Attributes) -> Iterator[None]:
+def statement_span(statement: str, database: Attributes) -> AbstractContextManager[None]:
     """Record a statement that no engine runs."""
     span = _begin(statement, database)
+    return _NOTHING if span is None else _ending(span)
+
+
+@contextmanager
+def _ending(span: Span) -> Iterator[None]:
     try:
         yield
     except BaseException as error:
         _fail(span, error)
         raise
-    if span is not None:
-        span.end()
+    span.end()
 
 
 def _begin_execution(database: Attributes, /, *, statement: str, context: object, **_: object) -> None:
@@ -69,9 +74,9 @@ def _fail_execution(context: "ExceptionContext") -> None:
 
 
 def _begin(statement: str, database: Attributes) -> Span | None:
-    tracing = current_tracing()
     parent = trace.get_current_span()
-    if tracing is None or not parent.is_recording():
+    tracing = current_tracing() if parent.is_recording() else None
+    if tracing is None:
         return None
     operation, summary = _summarise(statement)
     attributes = {

@@ -18,8 +18,10 @@ from auth_service.core.security import hash_refresh_token
 from auth_service.schemas.devices import Device
 from auth_service.schemas.users import UserWithToken
 from service_chassis.logs import configure_logging
+from service_chassis.statement_pool import MAXIMUM_CONNECTIONS
+from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
-from service_chassis.testing.metrics import rise_of
+from service_chassis.testing.metrics import metric, rise_of
 
 NewUser = Callable[..., Awaitable[UserWithToken]]
 
@@ -29,6 +31,10 @@ JSON = {"Content-Type": "application/json", "X-Request-ID": "the-same-for-both",
 FOR_THE_ROUTE = JSON | {"Content-Type": "application/json; charset=utf-8"}
 WAITS_FOR_A_LOCK = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
+
+EXCHANGING_CONNECTIONS = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'WITH usable AS%'
 """
 
 
@@ -180,6 +186,41 @@ async def test_a_refresh_that_waited_for_a_change_judges_by_it_and_changes_nothi
     assert await stored.fetchval("SELECT count(*) FROM sessions WHERE address = 'elsewhere'") == 0
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE sessions SET address = 'another tab'",
+        "UPDATE refresh_tokens SET expires_at = expires_at + interval '1 minute'",
+    ],
+)
+async def test_a_refresh_that_waited_for_what_does_not_concern_it_is_made_whole(
+    app: FastAPI, new_user: NewUser, stored: asyncpg.Connection, database: EmptyableDatabase, change: str
+) -> None:
+    user = await new_user()
+    other = await asyncpg.connect(database.url.get_secret_value())
+
+    try:
+        async with other.transaction():
+            await other.execute(change)
+            exchange = app.state.resources.token_exchange
+            exchanging = asyncio.create_task(
+                exchange.exchange(user.token.refresh_token, device=Device("elsewhere", "agent"))
+            )
+            await until_somebody_waits(stored)
+        pair = await exchanging
+    finally:
+        await other.close()
+
+    assert pair is not None
+    # The rows are newer than what the statement saw when it began, and each of its parts has to change them.
+    rows = await stored.fetch("SELECT token_hash, sealed_successor IS NOT NULL FROM refresh_tokens ORDER BY id")
+    assert [tuple(row) for row in rows] == [
+        (hash_refresh_token(user.token.refresh_token), True),
+        (hash_refresh_token(pair.refresh_token), False),
+    ]
+    assert await stored.fetchval("SELECT address FROM sessions") == "elsewhere"
+
+
 async def test_a_refresh_locks_its_token_before_its_session(
     app: FastAPI, new_user: NewUser, stored: asyncpg.Connection, database: EmptyableDatabase
 ) -> None:
@@ -198,6 +239,22 @@ async def test_a_refresh_locks_its_token_before_its_session(
         await other.close()
 
     assert (await exchanging) is not None
+
+
+async def test_its_connections_are_counted_with_the_others_and_closed_with_them(
+    new_app: Callable[..., FastAPI], stored: asyncpg.Connection
+) -> None:
+    async with running_client(new_app(database_pool_size=3)) as client:
+        body = {"email": "ada@example.com", "password": "correct horse battery staple"}
+        registered = await client.post("/api/v1/auth/register", json=body)
+        await refresh(client, registered.json()["token"]["refresh_token"])
+
+        assert metric("db_client_connection_max") == 3 + MAXIMUM_CONNECTIONS
+        assert await stored.fetchval(EXCHANGING_CONNECTIONS) == 1
+
+    async with asyncio.timeout(2):
+        while await stored.fetchval(EXCHANGING_CONNECTIONS):  # noqa: ASYNC110  # PostgreSQL does not tell
+            await asyncio.sleep(0.005)
 
 
 async def until_somebody_waits(stored: asyncpg.Connection) -> None:

@@ -143,8 +143,8 @@ class HotEndpointsMiddleware:
         settings: "ServiceSettings",
     ) -> None:
         self._app = app
-        self._endpoints = endpoints
-        self._methods = frozenset(endpoint.method for endpoint in endpoints)
+        self._fixed = {(endpoint.method, endpoint.path): endpoint for endpoint in endpoints if "{" not in endpoint.path}
+        self._variable = [endpoint for endpoint in endpoints if "{" in endpoint.path]
         self._authenticator = authenticator
         self._access_log = AccessLog(settings)
         rules = cross_origin_rules(settings)
@@ -171,15 +171,24 @@ class HotEndpointsMiddleware:
 
     def _find(self, scope: "Scope") -> tuple[HotEndpoint, HotRequest] | None:
         """Find who answers what; a request that may have to be refused is left to the middlewares and the route."""
-        if scope["type"] != "http" or scope["method"] not in self._methods:
+        at = self._at(scope) if scope["type"] == "http" else None
+        if at is None or find_refusal(scope, MAXIMUM_BODY_BYTES) is not None:
             return None
-        for endpoint in self._endpoints:
-            match = endpoint.pattern.match(scope["path"]) if endpoint.method == scope["method"] else None
-            if match is not None and find_refusal(scope, MAXIMUM_BODY_BYTES) is None:
-                token = None if endpoint.scope is None else self._recall_caller(scope)
-                if endpoint.scope is not None and (token is None or endpoint.scope not in token.scopes):
-                    return None
-                return endpoint, _hot_request(scope, token=token, path_values=match.groupdict())
+        endpoint, path_values = at
+        token = None if endpoint.scope is None else self._recall_caller(scope)
+        if endpoint.scope is not None and (token is None or endpoint.scope not in token.scopes):
+            return None
+        return endpoint, _hot_request(scope, token=token, path_values=path_values)
+
+    def _at(self, scope: "Scope") -> tuple[HotEndpoint, dict[str, str]] | None:
+        method, path = scope["method"], scope["path"]
+        fixed = self._fixed.get((method, path))
+        if fixed is not None:
+            return fixed, {}
+        for endpoint in self._variable:
+            match = endpoint.pattern.match(path) if endpoint.method == method else None
+            if match is not None:
+                return endpoint, match.groupdict()
         return None
 
     def _recall_caller(self, scope: "Scope") -> AccessToken | None:

@@ -59,7 +59,7 @@ class RequestContextMiddleware:
 
 def bind_request_ids(scope: "Scope") -> str:
     """Bind the ids of a request that begins to its scope and to every line that is written for it; return its own."""
-    ids = {"request_id": _request_id(scope)} | _trace_ids()
+    ids = {"request_id": _request_id(scope), **_trace_ids()}
     scope.setdefault("state", {}).update(ids)
     structlog.contextvars.clear_contextvars()
     structlog.contextvars.bind_contextvars(**ids)
@@ -94,7 +94,7 @@ def _trace_ids() -> dict[str, str]:
     span = trace.get_current_span().get_span_context()
     if not span.is_valid:
         return {"trace_id": uuid7().hex}
-    trace_id = trace.format_trace_id(span.trace_id)
-    return {"trace_id": trace_id} | (
-        {"span_id": trace.format_span_id(span.span_id)} if span.trace_flags.sampled else {}
-    )
+    ids = {"trace_id": trace.format_trace_id(span.trace_id)}
+    if span.trace_flags.sampled:
+        ids["span_id"] = trace.format_span_id(span.span_id)
+    return ids

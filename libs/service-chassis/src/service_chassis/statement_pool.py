@@ -113,31 +113,35 @@ class StatementPool:
         self._pending += 1
         try:
             with MeasuredWait():
-                return await self._wait_for_connection()
+                await self._wait_for_turn()
+                connection = self._last_used() or await self._new()
         finally:
             self._pending -= 1
-
-    async def _wait_for_connection(self) -> asyncpg.Connection:
-        if self._turns.locked():
-            async with asyncio.timeout(POOL_WAIT_SECONDS):
-                await self._turns.acquire()
-        else:
-            await self._turns.acquire()
-        try:
-            connection = await self._last_used_or_new()
-        except BaseException:
-            self._turns.release()
-            raise
         self._used += 1
         return connection
 
-    async def _last_used_or_new(self) -> asyncpg.Connection:
+    async def _wait_for_turn(self) -> None:
+        if not self._turns.locked():
+            await self._turns.acquire()
+            return
+        async with asyncio.timeout(POOL_WAIT_SECONDS):
+            await self._turns.acquire()
+
+    def _last_used(self) -> asyncpg.Connection | None:
         while self._idle:
             connection = self._idle.pop()
             if not _is_closed(connection):
                 return connection
-        pool = await self._open()
-        return await pool.acquire(timeout=POOL_WAIT_SECONDS)
+        return None
+
+    async def _new(self) -> asyncpg.Connection:
+        try:
+            pool = await self._open()
+            return await pool.acquire(timeout=POOL_WAIT_SECONDS)
+        except BaseException:
+            # There is no connection with which this turn would be given back.
+            self._turns.release()
+            raise
 
     def _give_back(self, connection: asyncpg.Connection) -> None:
         self._used -= 1

@@ -59,7 +59,9 @@ class _Verifier(ABC, Generic[ClaimsType, TokenType]):
         remembered = self._remembered.get(token)
         if remembered is None or keys.get(remembered.key.key_id) is not remembered.key:
             return None
-        self._check(remembered.claims, time.time() if now is None else now)
+        # Who issued it, for whom and for how long was judged with its signature, and stays as it is.
+        if not _is_current(remembered.claims, time.time() if now is None else now):
+            raise InvalidTokenError
         return remembered.verified
 
     def verify(self, token: str, keys: Mapping[str, VerificationKey], *, now: float | None = None) -> TokenType:
@@ -94,8 +96,7 @@ class _Verifier(ABC, Generic[ClaimsType, TokenType]):
         valid = (
             claims.iss == self._issuer
             and claims.aud == self._audience
-            and claims.iat <= now + CLOCK_SKEW_SECONDS
-            and now < claims.exp
+            and _is_current(claims, now)
             and 0 < lifetime_seconds <= MAXIMUM_ACCESS_TOKEN_LIFETIME.total_seconds()
         )
         if not valid:
@@ -122,6 +123,10 @@ class ServiceTokenVerifier(_Verifier[ServiceTokenClaims, ServiceToken]):
     @override
     def _verified(self, claims: ServiceTokenClaims) -> ServiceToken:
         return claims.to_service_token()
+
+
+def _is_current(claims: CommonClaims, now: float) -> bool:
+    return claims.iat - CLOCK_SKEW_SECONDS <= now < claims.exp
 
 
 def unverified_key_id(token: str) -> str:

@@ -15,10 +15,11 @@ from uvicorn.supervisors import ChangeReload
 from service_chassis.ending import tell_that_the_end_has_begun
 from service_chassis.metrics import Exposition
 from service_chassis.metrics_server import MetricsServer
+from service_chassis.whole_answers import WholeAnswersProtocol
 
 SERVER_OPTIONS: dict[str, Any] = {
     "loop": "auto",
-    "http": "httptools",
+    "http": WholeAnswersProtocol,
     "ws": "none",
     "log_config": None,
     "access_log": False,

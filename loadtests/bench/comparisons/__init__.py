@@ -8,6 +8,7 @@ from loadtests.bench.comparisons.items import compare_items
 from loadtests.bench.comparisons.ladder import climb_ladder
 from loadtests.bench.comparisons.logins import compare_logins
 from loadtests.bench.comparisons.pages import compare_pages
+from loadtests.bench.comparisons.profiles import profile_requests
 from loadtests.bench.comparisons.refreshes import compare_refreshes
 from loadtests.bench.comparisons.workers import compare_workers
 from loadtests.bench.environment import Bench
@@ -22,4 +23,5 @@ COMPARISONS: dict[str, Callable[[Bench], Comparison]] = {
     "pages": compare_pages,
     "frugality": measure_frugality,
     "ladder": climb_ladder,
+    "profiles": profile_requests,
 }

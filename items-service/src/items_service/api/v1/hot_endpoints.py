@@ -106,4 +106,4 @@ def _new_item(body: bytes) -> ItemCreate | None:
 
 def _columns(item: models.Item) -> dict[str, Any]:
     """Return the columns of a row, which are the fields of the endpoint's model in their order; a test holds it so."""
-    return dict(cast("Mapping[str, Any]", item))
+    return dict(cast("Mapping[str, Any]", item).items())

@@ -24,14 +24,14 @@ def profile_requests(bench: Bench) -> Comparison:
         bench.items_service(bench.items.url) as items,
         bench.auth_service(bench.accounts.url) as auth,
     ):
-        profiles = [_profile(bench, load(bench), items) for load in (get_one, list_items, create_item)]
+        profiles = [_profile(bench, load(bench), stack=items) for load in (get_one, list_items, create_item)]
         # One to warm up, one to be watched.
         refreshes = exchange_tokens(bench, runs=2, seconds=SECONDS + MARGIN_SECONDS)
-        profiles += [_profile(bench, load, auth) for load in (refreshes, log_in(bench))]
+        profiles += [_profile(bench, load, stack=auth) for load in (refreshes, log_in(bench))]
     return Comparison(ratios=[], note="\n".join([NOTE, *profiles]))
 
 
-def _profile(bench: Bench, load: Load, stack: Stack) -> str:
+def _profile(bench: Bench, load: Load, *, stack: Stack) -> str:
     run_load(load, url=stack.url, seconds=WARM_UP_SECONDS, directory=bench.directory)
     generator = start_load(load, url=stack.url, seconds=SECONDS + MARGIN_SECONDS, directory=bench.directory)
     stacks = sample(stack.process.pid, seconds=SECONDS, directory=bench.directory)

@@ -16,6 +16,7 @@ from sqlalchemy import event
 
 from auth_service.core.security import hash_refresh_token
 from auth_service.schemas.devices import Device
+from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
 from service_chassis.logs import configure_logging
 from service_chassis.statement_pool import MAXIMUM_CONNECTIONS
@@ -152,6 +153,23 @@ async def test_of_many_who_exchange_a_token_at_once_one_does(
     ]
 
 
+async def exchange_during(
+    change: str, *, app: FastAPI, token: str, stored: asyncpg.Connection, database: EmptyableDatabase
+) -> TokenPair | None:
+    """Exchange a token whose rows another transaction has changed, which commits when it is waited for."""
+    other = await asyncpg.connect(database.url.get_secret_value())
+    try:
+        async with other.transaction():
+            await other.execute(change)
+            exchange = app.state.resources.token_exchange
+            exchanging = asyncio.create_task(exchange.exchange(token, device=Device("elsewhere", "agent")))
+            await until_somebody_waits(stored)
+        pair: TokenPair | None = await exchanging
+    finally:
+        await other.close()
+    return pair
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -167,19 +185,8 @@ async def test_a_refresh_that_waited_for_a_change_judges_by_it_and_changes_nothi
     app: FastAPI, new_user: NewUser, stored: asyncpg.Connection, database: EmptyableDatabase, change: str
 ) -> None:
     user = await new_user()
-    other = await asyncpg.connect(database.url.get_secret_value())
 
-    try:
-        async with other.transaction():
-            await other.execute(change)
-            exchange = app.state.resources.token_exchange
-            exchanging = asyncio.create_task(
-                exchange.exchange(user.token.refresh_token, device=Device("elsewhere", "agent"))
-            )
-            await until_somebody_waits(stored)
-        pair = await exchanging
-    finally:
-        await other.close()
+    pair = await exchange_during(change, app=app, token=user.token.refresh_token, stored=stored, database=database)
 
     assert pair is None
     assert await stored.fetchval("SELECT count(*) FROM refresh_tokens WHERE sealed_successor IS NOT NULL") == 0
@@ -197,19 +204,8 @@ async def test_a_refresh_that_waited_for_what_does_not_concern_it_is_made_whole(
     app: FastAPI, new_user: NewUser, stored: asyncpg.Connection, database: EmptyableDatabase, change: str
 ) -> None:
     user = await new_user()
-    other = await asyncpg.connect(database.url.get_secret_value())
 
-    try:
-        async with other.transaction():
-            await other.execute(change)
-            exchange = app.state.resources.token_exchange
-            exchanging = asyncio.create_task(
-                exchange.exchange(user.token.refresh_token, device=Device("elsewhere", "agent"))
-            )
-            await until_somebody_waits(stored)
-        pair = await exchanging
-    finally:
-        await other.close()
+    pair = await exchange_during(change, app=app, token=user.token.refresh_token, stored=stored, database=database)
 
     assert pair is not None
     # The rows are newer than what the statement saw when it began, and each of its parts has to change them.

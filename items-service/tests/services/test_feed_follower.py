@@ -19,7 +19,6 @@ from items_service.core.config import Settings
 from items_service.services.event_feed import MAXIMUM_ANSWER_BYTES, EventFeed
 from items_service.services.feed_follower import FeedFollower
 from service_chassis.database import Database
-from service_chassis.testing.databases import EmptyableDatabase
 
 PATIENCE_SECONDS = 10.0
 SECRET = "correct-horse-4711"
@@ -85,14 +84,6 @@ def auth_service() -> Iterator[AuthService]:
 
 
 @pytest.fixture
-async def stored(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connection]:
-    connection = await asyncpg.connect(database.url.get_secret_value())
-    yield connection
-    await connection.close()
-    await database.empty()
-
-
-@pytest.fixture
 async def new_follower(auth_service: AuthService, settings: Settings) -> AsyncIterator[Callable[[], FeedFollower]]:
     """Start followers as replicas do; all of them stop after the test."""
     database = Database(settings)
@@ -135,18 +126,20 @@ async def until(claim: Callable[[], Any]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def until_cursor(stored: asyncpg.Connection, cursor: str) -> None:
+async def until_cursor(other_session: asyncpg.Connection, cursor: str) -> None:
     async with asyncio.timeout(PATIENCE_SECONDS):
-        while await stored.fetchval("SELECT cursor FROM feed_cursor") != cursor:  # noqa: ASYNC110  # PostgreSQL is mute
+        while await other_session.fetchval("SELECT cursor FROM feed_cursor") != cursor:  # noqa: ASYNC110  # PostgreSQL is mute
             await asyncio.sleep(0.01)
 
 
-async def denials(stored: asyncpg.Connection) -> set[tuple[str, UUID, int]]:
-    return {tuple(row) for row in await stored.fetch("SELECT kind, subject, minimum_rights_version FROM denials")}
+async def denials(other_session: asyncpg.Connection) -> set[tuple[str, UUID, int]]:
+    return {
+        tuple(row) for row in await other_session.fetch("SELECT kind, subject, minimum_rights_version FROM denials")
+    }
 
 
 async def test_every_event_is_taken_over_and_the_cursor_with_it(
-    auth_service: AuthService, stored: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
+    auth_service: AuthService, other_session: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
 ) -> None:
     session_id, inactive, changed, deleted, key_id = (uuid4() for _ in range(5))
     auth_service.answers = [
@@ -162,21 +155,21 @@ async def test_every_event_is_taken_over_and_the_cursor_with_it(
     ]
 
     new_follower()
-    await until_cursor(stored, "1-7")
+    await until_cursor(other_session, "1-7")
 
-    assert await denials(stored) == {
+    assert await denials(other_session) == {
         ("session", session_id, 0),
         ("user", inactive, 3),
         ("user", changed, 5),
         ("user", deleted, 2**31 - 1),
         ("key", key_id, 0),
     }
-    assert await stored.fetchval("SELECT owner_id FROM deleted_owners") == deleted
+    assert await other_session.fetchval("SELECT owner_id FROM deleted_owners") == deleted
     assert auth_service.cursors[0] is None
 
 
 async def test_an_event_that_makes_no_sense_does_not_keep_the_others_waiting(
-    auth_service: AuthService, stored: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
+    auth_service: AuthService, other_session: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
 ) -> None:
     session_id = uuid4()
     auth_service.answers = [
@@ -189,9 +182,9 @@ async def test_an_event_that_makes_no_sense_does_not_keep_the_others_waiting(
     ]
 
     new_follower()
-    await until_cursor(stored, "1-4")
+    await until_cursor(other_session, "1-4")
 
-    assert await denials(stored) == {("session", session_id, 0)}
+    assert await denials(other_session) == {("session", session_id, 0)}
 
 
 @pytest.mark.parametrize(
@@ -208,39 +201,39 @@ async def test_an_event_that_makes_no_sense_does_not_keep_the_others_waiting(
 )
 async def test_after_nonsense_the_feed_is_read_again_with_the_same_cursor(
     auth_service: AuthService,
-    stored: asyncpg.Connection,
+    other_session: asyncpg.Connection,
     new_follower: Callable[[], FeedFollower],
     nonsense: tuple[int, bytes],
 ) -> None:
     auth_service.answers = [batch(revoked("1-1", uuid4())), nonsense, batch(revoked("1-2", uuid4()))]
 
     new_follower()
-    await until_cursor(stored, "1-2")
+    await until_cursor(other_session, "1-2")
 
     assert auth_service.cursors[:3] == [None, "1-1", "1-1"]
-    assert len(await denials(stored)) == 2
+    assert len(await denials(other_session)) == 2
 
 
 async def test_a_cursor_that_is_too_old_begins_anew_and_loses_nothing(
-    auth_service: AuthService, stored: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
+    auth_service: AuthService, other_session: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
 ) -> None:
     first, second = uuid4(), uuid4()
     auth_service.answers = [batch(revoked("1-1", first)), (410, b"{}"), batch(revoked("9-1", second))]
 
     new_follower()
-    await until_cursor(stored, "9-1")
+    await until_cursor(other_session, "9-1")
 
     assert auth_service.cursors[:3] == [None, "1-1", None]
-    assert {subject for _, subject, _ in await denials(stored)} == {first, second}
+    assert {subject for _, subject, _ in await denials(other_session)} == {first, second}
 
 
 async def test_a_refused_token_is_replaced_once_and_at_once(
-    auth_service: AuthService, stored: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
+    auth_service: AuthService, other_session: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
 ) -> None:
     auth_service.answers = [(401, b"{}"), batch(revoked("1-1", uuid4()))]
 
     new_follower()
-    await until_cursor(stored, "1-1")
+    await until_cursor(other_session, "1-1")
 
     assert auth_service.tokens_given == 2
 
@@ -256,40 +249,42 @@ async def test_a_token_is_replaced_before_it_expires(
 
 
 async def test_one_replica_follows_and_another_takes_over_at_once_when_it_stops(
-    auth_service: AuthService, stored: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
+    auth_service: AuthService, other_session: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
 ) -> None:
     first = new_follower()
     await until(lambda: auth_service.cursors)
-    holder = await stored.fetchval("SELECT lease_holder FROM feed_cursor")
+    holder = await other_session.fetchval("SELECT lease_holder FROM feed_cursor")
     new_follower()
     polls = len(auth_service.cursors)
     await until(lambda: len(auth_service.cursors) > polls + 5)
-    assert await stored.fetchval("SELECT lease_holder FROM feed_cursor") == holder
+    assert await other_session.fetchval("SELECT lease_holder FROM feed_cursor") == holder
 
     await first.close()
     auth_service.answers = [batch(revoked("2-1", uuid4()))]
 
-    await until_cursor(stored, "2-1")
-    assert await stored.fetchval("SELECT lease_holder FROM feed_cursor") not in {holder, None}
+    await until_cursor(other_session, "2-1")
+    assert await other_session.fetchval("SELECT lease_holder FROM feed_cursor") not in {holder, None}
 
 
 async def test_who_lost_the_lease_writes_nothing(
-    auth_service: AuthService, stored: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
+    auth_service: AuthService, other_session: asyncpg.Connection, new_follower: Callable[[], FeedFollower]
 ) -> None:
     new_follower()
     await until(lambda: auth_service.cursors)
 
-    await stored.execute("UPDATE feed_cursor SET lease_holder = gen_random_uuid(), leased_until = now() + '1 hour'")
+    await other_session.execute(
+        "UPDATE feed_cursor SET lease_holder = gen_random_uuid(), leased_until = now() + '1 hour'"
+    )
     auth_service.answers = [batch(revoked("1-1", uuid4()))]
     count = len(auth_service.cursors)
     await asyncio.sleep(0.5)
 
     assert len(auth_service.cursors) <= count + 1
-    assert await denials(stored) == set()
+    assert await denials(other_session) == set()
 
 
 async def test_closing_takes_less_than_a_second(
-    auth_service: AuthService, new_follower: Callable[[], FeedFollower], stored: asyncpg.Connection
+    auth_service: AuthService, new_follower: Callable[[], FeedFollower], other_session: asyncpg.Connection
 ) -> None:
     follower = new_follower()
     await until(lambda: auth_service.cursors)
@@ -297,4 +292,4 @@ async def test_closing_takes_less_than_a_second(
     async with asyncio.timeout(2):
         await follower.close()
 
-    assert await stored.fetchval("SELECT lease_holder FROM feed_cursor") is None
+    assert await other_session.fetchval("SELECT lease_holder FROM feed_cursor") is None

@@ -1,13 +1,18 @@
 """The head and the body of an answer arrive together, unless the body is not there yet."""
 
+import asyncio
 import socket
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
+import uvicorn
+import uvloop
+from uvicorn.server import ServerState
 
+from service_chassis.server import SERVER_OPTIONS
 from service_chassis.testing.servers import LOOPBACK, exchange, serving
-from service_chassis.whole_answers import MAXIMUM_GATHERED_BYTES
+from service_chassis.whole_answers import MAXIMUM_GATHERED_BYTES, WholeAnswersProtocol
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
@@ -64,3 +69,24 @@ def test_the_head_of_an_answer_does_not_wait_for_a_body_that_comes_later(port: i
 
     assert head.endswith(b"\r\n\r\n")
     assert b"the end" in body
+
+
+def test_an_answer_to_a_client_that_is_lost_is_no_error() -> None:
+    errors: list[object] = []
+
+    async def answer_too_late() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: errors.append(context))
+        ours, theirs = socket.socketpair()
+        config = uvicorn.Config(application, **SERVER_OPTIONS)
+        protocol = WholeAnswersProtocol(config, ServerState(), {})
+        await loop.connect_accepted_socket(lambda: protocol, ours)
+        protocol.transport.abort()
+        await asyncio.sleep(0.05)
+        protocol.transport.write(b"too late")
+        await asyncio.sleep(0.05)
+        theirs.close()
+
+    uvloop.run(answer_too_late())
+
+    assert errors == []

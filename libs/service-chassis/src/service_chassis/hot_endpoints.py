@@ -9,14 +9,13 @@ statement is waited for, as that takes a second at most.
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 import orjson
 import structlog
-from fastapi import FastAPI, Request, Response
+from fastapi import FastAPI, Request
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -27,7 +26,6 @@ from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.cross_origin import cross_origin_rules
 from service_chassis.errors import InvalidTokenError, ServiceError
-from service_chassis.hang_up import WatchedConnection
 from service_chassis.input_guard import MAXIMUM_BODY_BYTES, find_refusal
 from service_chassis.problem_details import service_error_response, unhandled_error_response
 from service_chassis.request_context import (
@@ -89,9 +87,8 @@ _NO_ANSWER = HotAnswer(status=CLIENT_CLOSED_REQUEST)
 class HotEndpoint:
     """One endpoint: the method and path as its route declares them, the scope that it takes, and who answers.
 
-    `answer` returns None for what the route shall judge, and raises the route's own errors, which `answer_error` puts
-    into the route's form. Only a POST has a body. Without a scope it is for anybody, and no token is looked for. One
-    that may wait ends when its client hangs up.
+    `answer` returns None for what the route shall judge, and raises the route's own errors. Only a POST has a body.
+    Without a scope it is for anybody, and no token is looked for.
     """
 
     def __init__(
@@ -101,15 +98,11 @@ class HotEndpoint:
         *,
         answer: Callable[[HotRequest], Awaitable[HotAnswer | None]],
         scope: str | None = None,
-        may_wait: bool = False,
-        answer_error: Callable[[Request, ServiceError], Response] = service_error_response,
     ) -> None:
         self.method = method
         self.path = path
         self.scope = scope
-        self.may_wait = may_wait
         self.answer = answer
-        self.answer_error = answer_error
         self.pattern, _, _ = compile_path(path)
 
 
@@ -161,12 +154,7 @@ class HotEndpointsMiddleware:
         messages = await _receive_body(receive) if endpoint.method == "POST" else []
         request.body = b"".join([message.get("body", b"") for message in messages])
         is_complete = _is_whole(messages) and len(request.body) <= MAXIMUM_BODY_BYTES
-        is_for_the_route = not is_complete
-        if is_complete:
-            with WatchedConnection(receive, has_body=False).watched() if endpoint.may_wait else nullcontext():
-                served = await self._serve(endpoint, request, scope=scope, send=send, started_at=started_at)
-                is_for_the_route = not served
-        if is_for_the_route:
+        if not is_complete or not await self._serve(endpoint, request, scope=scope, send=send, started_at=started_at):
             await self._app(scope, _beginning_with(messages, receive), send)
 
     def _find(self, scope: "Scope") -> tuple[HotEndpoint, HotRequest] | None:
@@ -246,7 +234,7 @@ async def _ask(endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope") ->
     try:
         return await endpoint.answer(request)
     except ServiceError as error:
-        response = endpoint.answer_error(Request(scope), error)
+        response = service_error_response(Request(scope), error)
     except Exception as error:  # noqa: BLE001  # it is logged, and answered like any that nobody expected
         response = unhandled_error_response(Request(scope), error)
     headers = [line for line in response.raw_headers if line[0] not in {b"content-type", b"content-length"}]

@@ -49,4 +49,6 @@ class _GatheringTransport:
     def _hand_on(self) -> None:
         if self._gathered:
             gathered, self._gathered, self._gathered_bytes = self._gathered, [], 0
-            self._transport.write(b"".join(gathered))
+            # The client may be lost since, and uvloop raises when something is written to what is closed.
+            if not self._transport.is_closing():
+                self._transport.write(b"".join(gathered))

@@ -30,7 +30,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_server] = ExitStack()
     server = config.stash[_server].enter_context(throw_away_postgres())
     os.environ[_SERVER_URL] = server.url("postgres")
-    # It speaks no TLS; to offer it anyway takes half of the time that a connection needs.
+    # It speaks no TLS, and for each connection clients would prepare to.
     os.environ["PGSSLMODE"] = "disable"
     asyncio.run(_hash_the_password_once(server.url("postgres")))
 

@@ -12,7 +12,7 @@ _FOR_GOOD = pytest.MonkeyPatch()
 
 
 def share_statements(engine: AsyncEngine) -> None:
-    """Give an engine the statements of those before it: to compile them again takes a tenth of a service's test."""
+    """Give an engine the statements of those before it, or each test's application would compile its own."""
     engine.sync_engine.update_execution_options(compiled_cache=_STATEMENTS)
 
 

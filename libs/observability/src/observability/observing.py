@@ -2,8 +2,8 @@
 
 import signal
 import sys
-import threading
 from pathlib import Path
+from queue import SimpleQueue
 
 from local_stack.errors import LocalStackError
 from observability.generation import FOLDER, OBJECTIVES_FILE
@@ -32,16 +32,17 @@ def observe(repository: Path, *, port: int) -> None:
         raise LocalStackError("There is nothing to observe yet: start the pair first, with `make run`.")
     rules = {file.name: file.read_text() for file in (repository / FOLDER / "rules").glob("*.yaml")}
     directory = repository / STATE / "prometheus"
-    told_to_stop = threading.Event()
+    # A threading.Event would not do: a signal that comes while its lock is held waits for that lock forever.
+    signals: SimpleQueue[int] = SimpleQueue()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, lambda *_: told_to_stop.set())
+        signal.signal(number, lambda number, _: signals.put(number))
     settings = PrometheusSettings(
         directory=directory, targets_file=repository / TARGETS, rules=rules, port=port, interval_seconds=5
     )
     with running_prometheus(settings) as prometheus:
         sys.stdout.write(CARD.format(url=prometheus.url, state=STATE / "prometheus"))
         sys.stdout.flush()
-        told_to_stop.wait()
+        signals.get()
 
 
 def draw_pictures(repository: Path, *, url: str) -> None:

@@ -10,6 +10,7 @@ PYTHON   ?=
 TAG      ?= dev
 VENV     := .venv/bin/python
 UV       := .venv/bin/uv
+SHIPPED  := $(patsubst %,.venv/shipped/%/.installed,$(SERVICES))
 COMPILE   = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-emit-index-annotation --custom-compile-command 'make lock' \
 	$(addprefix --no-emit-package ,$(notdir $(PARTS)))
@@ -116,11 +117,11 @@ load-workers: ## The same with N processes that generate the load
 	@$(MAKE) --no-print-directory load N=$(or $(N),2)
 
 .PHONY: capacity
-capacity: .venv/.installed ## Find the highest rate of each endpoint that meets its objectives, and the replicas for RATE=1000; KEEP=1 keeps the table
+capacity: .venv/.installed $(SHIPPED) ## Find the highest rate of each endpoint that meets its objectives, and the replicas for RATE=1000; KEEP=1 keeps the table
 	@$(VENV) -m loadtests.capacity --rate $(or $(RATE),1000) $(if $(KEEP),--keep)
 
 .PHONY: bench
-bench: .venv/.installed ## Compare what a request costs with the limit and with the guides' way; ONLY="items logins" a part, KEEP=1 keeps the result
+bench: .venv/.installed $(SHIPPED) ## Compare what a request costs with the limit and with the guides' way; ONLY="items logins" a part, KEEP=1 keeps the result
 	@$(VENV) -m loadtests.bench $(if $(ONLY),--only $(ONLY)) $(if $(KEEP),--keep)
 
 ##@ Deploy
@@ -215,6 +216,15 @@ help: ## List what make can do
 	@$(UV) pip install --quiet --compile-bytecode --python $(VENV) --no-deps --no-build-isolation $(addprefix --editable ./,$(PARTS))
 # Coverage begins by a file of its own in each process, and needs our plugin before it comes to the parts' own files.
 	@echo '$(CURDIR)/libs/service-chassis/src' > "$$($(VENV) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/a0_service_chassis.pth"
+	@touch $@
+
+# What is measured has the packages of its image and no others, with which it starts later and takes more memory.
+.venv/shipped/%/.installed: %/requirements.lock %/pyproject.toml libs/service-chassis/pyproject.toml .venv/.created
+	@echo 'Installing the packages of $< into $(@D) ...'
+	@rm -rf $(@D)
+	@$(UV) venv --quiet --python $(VENV) $(@D)
+	@$(UV) pip sync --quiet --compile-bytecode --python $(@D) --require-hashes $<
+	@$(UV) pip install --quiet --python $(@D) --no-deps --offline --editable ./libs/service-chassis --editable ./$*
 	@touch $@
 
 # uv comes from the lock by its hashes. Debian splits Python: without python3-venv, an installed uv or pip does instead.

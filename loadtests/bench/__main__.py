@@ -55,7 +55,7 @@ One worker of each server, PostgreSQL and the generator (wrk, {CONNECTIONS} conn
 {os.cpu_count()} cores, 100,000 items; medians of {rounds} interleaved rounds of {seconds} s,
 on {datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}. What matters is the ratio:
 another machine gives other figures and hardly other ratios. CPU is that of the serving processes,
-memory that of a worker.
+memory that of a worker. Ours run with the packages that their images have, and no others.
 `make bench` measures anew, `make bench ONLY=items` a part of it, `make bench KEEP=1` rewrites this page.
 
 ![Requests per second](results.png)

@@ -20,8 +20,10 @@ from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer
 
 TOKEN_SECONDS = 7200
-ITEMS_SERVICE = (sys.executable, "-m", "items_service", "serve", "--host", "127.0.0.1")
-AUTH_SERVICE = (sys.executable, "-m", "auth_service", "serve", "--host", "127.0.0.1")
+# Where each service has the packages of its image and no others, as the Makefile installs them.
+SHIPPED = Path(sys.prefix) / "shipped"
+ITEMS_SERVICE = (str(SHIPPED / "items-service/bin/items-service"), "serve", "--host", "127.0.0.1")
+AUTH_SERVICE = (str(SHIPPED / "auth-service/bin/auth-service"), "serve", "--host", "127.0.0.1")
 
 
 @dataclass(frozen=True)  # not with slots, which would leave no place for what is made once

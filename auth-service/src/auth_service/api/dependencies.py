@@ -1,6 +1,5 @@
 """The only wiring file: who builds which object, and what an endpoint may ask for."""
 
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from functools import partial
 from typing import Annotated
@@ -10,31 +9,35 @@ from fastapi import Depends, Response, Security
 
 from auth_service.api.devices import DeviceDep
 from auth_service.api.oauth2 import strict_form
-from auth_service.api.resources import ResourcesDep
+from auth_service.api.resources import Resources, ResourcesDep
 from auth_service.core.security import SigningKeyPair
 from auth_service.errors import InactiveUserError
 from auth_service.models import User
 from auth_service.repositories.audit_events import AuditEventRepository
+from auth_service.repositories.direct_audit_events import DirectAuditEventRepository
+from auth_service.repositories.direct_logins import DirectLoginRepository
 from auth_service.repositories.one_time_tokens import OneTimeTokenRepository
 from auth_service.repositories.outbox_events import OutboxEventRepository
 from auth_service.repositories.refresh_tokens import RefreshTokenRepository
 from auth_service.repositories.sessions import SessionRepository
 from auth_service.repositories.users import UserRepository
+from auth_service.schemas.devices import Device
 from auth_service.schemas.tokens import LoginForm
 from auth_service.services.account_mail import AccountMail
 from auth_service.services.audit import AuditTrail
-from auth_service.services.auth import AuthService
 from auth_service.services.events import EventPublisher
+from auth_service.services.logins import LoginService
 from auth_service.services.mail import OutgoingMail
 from auth_service.services.mail_texts import MailTexts
 from auth_service.services.passwords import PasswordService
+from auth_service.services.registration import RegistrationService
 from auth_service.services.sessions import SessionService
 from auth_service.services.throttling import Throttle
 from auth_service.services.tokens import TokenService
 from auth_service.services.users import UserService
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.dependencies import SessionDep, get_access_token
-from service_chassis.errors import InsufficientScopeError, InvalidTokenError, ServiceError
+from service_chassis.errors import InsufficientScopeError, InvalidTokenError
 from service_chassis.transactions import call_on_commit
 
 
@@ -123,17 +126,15 @@ async def get_session_service(
 SessionServiceDep = Annotated[SessionService, Depends(get_session_service)]
 
 
-async def get_throttle(
-    resources: ResourcesDep, session: SessionDep, audit: AuditTrailDep, device: DeviceDep
-) -> Throttle:
+async def get_throttle(resources: ResourcesDep, device: DeviceDep) -> Throttle:
     """Build what bounds the attempts of the request's address."""
     return Throttle(
         rate_limits=resources.rate_limits,
-        sessions=SessionRepository(session),
-        audit=audit,
+        logins=DirectLoginRepository(resources.statement_pool),
+        audit=_direct_audit_trail(resources, device),
         device=device,
+        key=resources.throttle_key,
         settings=resources.settings,
-        commit=session.commit,
     )
 
 
@@ -184,44 +185,38 @@ async def get_token_service(
 TokenServiceDep = Annotated[TokenService, Depends(get_token_service)]
 
 
-async def get_auth_service(
+async def get_registration_service(
     resources: ResourcesDep,
-    session: SessionDep,
-    users: UsersDep,
     user_service: UserServiceDep,
     tokens: TokenServiceDep,
     account_mail: AccountMailDep,
     audit: AuditTrailDep,
-) -> AuthService:
-    """Build what registers people and logs them in."""
-    return AuthService(
-        users=users,
-        user_service=user_service,
-        tokens=tokens,
-        account_mail=account_mail,
-        audit=audit,
-        password_hashing=resources.password_hashing,
-        settings=resources.settings,
-        commit=session.commit,
+) -> RegistrationService:
+    """Build what registers people."""
+    return RegistrationService(
+        user_service=user_service, tokens=tokens, account_mail=account_mail, audit=audit, settings=resources.settings
     )
 
 
-AuthServiceDep = Annotated[AuthService, Depends(get_auth_service)]
+RegistrationServiceDep = Annotated[RegistrationService, Depends(get_registration_service)]
 
+
+async def get_login_service(resources: ResourcesDep, throttle: ThrottleDep, device: DeviceDep) -> LoginService:
+    """Build what logs people in, without a transaction for the request."""
+    return LoginService(
+        queue=resources.login_queue,
+        throttle=throttle,
+        logins=DirectLoginRepository(resources.statement_pool),
+        audit=_direct_audit_trail(resources, device),
+        password_hashing=resources.password_hashing,
+        signing_keys=resources.signing_keys,
+        device=device,
+        settings=resources.settings,
+    )
+
+
+LoginServiceDep = Annotated[LoginService, Depends(get_login_service)]
 LoginFormDep = Annotated[LoginForm, Depends(strict_form(LoginForm))]
-
-
-async def throttle_login(
-    form: LoginFormDep, resources: ResourcesDep, throttle: ThrottleDep, response: Response
-) -> AsyncIterator[None]:
-    """Count an attempt to log in once it is its turn."""
-    async with resources.login_queue.turn(), throttle.login_attempt(form.username) as allowance:
-        response.headers.update(allowance.fields())
-        try:
-            yield
-        except ServiceError as error:
-            error.answer_headers.update(allowance.fields())
-            raise
 
 
 async def throttle_network(throttle: ThrottleDep, response: Response) -> None:
@@ -229,7 +224,6 @@ async def throttle_network(throttle: ThrottleDep, response: Response) -> None:
     response.headers.update((await throttle.admit_network()).fields())
 
 
-LoginThrottled = Depends(throttle_login, scope="function")
 NetworkThrottled = Depends(throttle_network)
 
 
@@ -268,3 +262,7 @@ async def get_current_superuser(user: Annotated[User, Depends(get_current_active
 
 
 CurrentSuperuser = Annotated[User, Security(get_current_superuser, scopes=["admin"])]
+
+
+def _direct_audit_trail(resources: Resources, device: Device) -> AuditTrail:
+    return AuditTrail(audit_events=DirectAuditEventRepository(resources.statement_pool), device=device)

@@ -31,6 +31,7 @@ from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.verification import ServiceTokenVerifier, TokenVerifier
 from service_chassis.database import Database
 from service_chassis.database_metrics import show_connections
+from service_chassis.key_derivation import derive_key
 from service_chassis.metrics import Gauges
 from service_chassis.pagination import CursorSigner
 from service_chassis.statement_pool import StatementPool
@@ -48,6 +49,7 @@ class Resources:
         self.password_hashing = PasswordHashing()
         self.login_queue = LoginQueue()
         self.rate_limits = RateLimits(settings.redis_url)
+        self.throttle_key = derive_key(settings.secret_key[0], purpose="rate limits")
         self.background = BackgroundWork()
         # So that a flood of requests for mail leaves the connections to others.
         self.mail_decisions = asyncio.Semaphore(_MAXIMUM_MAIL_DECISIONS)

@@ -1,16 +1,13 @@
 """Statements about sessions."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.models import Session, User
-
-_LATELY = timedelta(days=90)
-_ADDRESSES = 50
 
 
 class SessionRepository:
@@ -25,17 +22,6 @@ class SessionRepository:
         self._session.add(session)
         await self._session.flush()
         return session
-
-    async def addresses_of(self, email: str) -> Sequence[str]:
-        """Return from where the account with this address was used lately."""
-        statement = (
-            select(Session.address)
-            .join(User, User.id == Session.user_id)
-            .where(User.email == email, Session.last_used_at > func.now() - _LATELY)
-            .order_by(Session.last_used_at.desc())
-            .limit(_ADDRESSES)
-        )
-        return (await self._session.scalars(statement)).all()
 
     async def use(self, session_id: UUID, *, address: str, user_agent: str) -> User | None:
         """Store when and from where a live session was used last; return whose it is, None when it has ended."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -108,10 +108,6 @@ class UserRepository:
         user.hashed_password = hashed_password
         user.password_version += 1
         await self._session.flush()
-
-    async def replace_password_hash(self, user_id: UUID, hashed_password: str) -> None:
-        """Store a hash of the same password made with today's parameters."""
-        await self._session.execute(update(User).where(User.id == user_id).values(hashed_password=hashed_password))
 
     async def delete(self, user_id: UUID) -> bool:
         """Delete an account and what belongs to it; False when there was none."""

@@ -1,23 +1,29 @@
 """Records what happens to the security of accounts: as rows, and as log lines with stable names."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 from uuid import UUID
 
 import structlog
 
 from auth_service.metrics import LOGINS, REFRESH_TOKEN_REUSE, SESSIONS_ENDED
 from auth_service.models import AuditEvent, AuditEventType
-from auth_service.repositories.audit_events import AuditEventRepository
 from auth_service.schemas.devices import Device
 
 logger = structlog.stdlib.get_logger("audit")
 
 
+class AuditEvents(Protocol):
+    """Where events are kept."""
+
+    async def add(self, *audit_events: AuditEvent, on_commit: Callable[[], None]) -> None:
+        """Insert events, and call back once they are there for good."""
+
+
 class AuditTrail:
     """The events of one request, or of one command."""
 
-    def __init__(self, *, audit_events: AuditEventRepository, device: Device) -> None:
+    def __init__(self, *, audit_events: AuditEvents, device: Device) -> None:
         self._audit_events = audit_events
         self._device = device
 
@@ -52,24 +58,35 @@ class AuditTrail:
             )
             for details in details_of_each
         ]
-        await self._audit_events.add(*audit_events, on_commit=lambda: _tell(audit_events))
 
+        def tell_all() -> None:
+            for details in details_of_each:
+                self.tell(event_type, user_id=user_id, actor_id=actor_id, **details)
 
-def _tell(audit_events: Sequence[AuditEvent]) -> None:
-    for audit_event in audit_events:
-        _count(audit_event)
-        names = {"user_id": audit_event.user_id, "actor_id": audit_event.actor_id}
+        await self._audit_events.add(*audit_events, on_commit=tell_all)
+
+    def tell(
+        self,
+        event_type: AuditEventType,
+        *,
+        user_id: UUID | None = None,
+        actor_id: UUID | None = None,
+        **details: str | int | bool,
+    ) -> None:
+        """Count an event that is on record for good, and write its log line."""
+        _count(event_type, details)
+        names = {"user_id": user_id, "actor_id": actor_id}
         ids = {name: str(value) for name, value in names.items() if value is not None}
-        logger.info(audit_event.type, address=audit_event.address, **ids, **audit_event.details)
+        logger.info(event_type.value, address=self._device.address, **ids, **details)
 
 
-def _count(audit_event: AuditEvent) -> None:
-    match audit_event.type:
+def _count(event_type: AuditEventType, details: Mapping[str, Any]) -> None:
+    match event_type:
         case AuditEventType.LOGIN_SUCCEEDED:
             LOGINS.labels("succeeded").inc()
         case AuditEventType.LOGIN_FAILED:
-            LOGINS.labels(audit_event.details["reason"]).inc()
+            LOGINS.labels(details["reason"]).inc()
         case AuditEventType.REFRESH_REUSED:
             REFRESH_TOKEN_REUSE.inc()
         case AuditEventType.SESSION_ENDED:
-            SESSIONS_ENDED.labels(audit_event.details["reason"]).inc()
+            SESSIONS_ENDED.labels(details["reason"]).inc()

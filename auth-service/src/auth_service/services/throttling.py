@@ -6,7 +6,7 @@ was used from counts against that network's own attempts only.
 
 import hashlib
 import hmac
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -17,14 +17,13 @@ from auth_service.core.config import Settings
 from auth_service.errors import TooManyAttemptsError
 from auth_service.metrics import RATE_LIMIT_DECISIONS
 from auth_service.models import AuditEventType
-from auth_service.repositories.sessions import SessionRepository
+from auth_service.repositories.direct_logins import DirectLoginRepository
 from auth_service.schemas.devices import Device
 from auth_service.schemas.users import find_email_spelling
 from auth_service.services.audit import AuditTrail
 from auth_service.services.rate_limits import Count, RateLimits
 from service_chassis.database import is_unavailable
 from service_chassis.errors import UnavailableError
-from service_chassis.key_derivation import derive_key
 
 # What one customer of an IPv6 provider has at least (RFC 6177), so more addresses are no more attempts.
 _IPV6_NETWORK_BITS = 64
@@ -55,19 +54,18 @@ class Throttle:
         self,
         *,
         rate_limits: RateLimits,
-        sessions: SessionRepository,
+        logins: DirectLoginRepository,
         audit: AuditTrail,
         device: Device,
+        key: bytes,
         settings: Settings,
-        commit: Callable[[], Awaitable[None]],
     ) -> None:
         self._rate_limits = rate_limits
-        self._sessions = sessions
+        self._logins = logins
         self._audit = audit
         self._network = _network(device.address)
-        self._key = derive_key(settings.secret_key[0], purpose="rate limits")
+        self._key = key
         self._settings = settings
-        self._commit = commit
 
     @asynccontextmanager
     async def login_attempt(self, username: str) -> AsyncIterator[Allowance]:
@@ -146,12 +144,10 @@ class Throttle:
         once = RateLimitItemPerSecond(1, allowance.window_seconds)
         if (await self._rate_limits.count(once, "refusal", allowance.policy, *names)).admitted:
             await self._audit.record(AuditEventType.ATTEMPTS_REFUSED, policy=allowance.policy)
-            # Commits: the refusal stays on record although the request is refused.
-            await self._commit()
         raise TooManyAttemptsError({**allowance.fields(), "Retry-After": str(allowance.reset_seconds)})
 
     async def _is_known_here(self, username: str) -> bool:
-        addresses = await self._sessions.addresses_of(_spelling(username))
+        addresses = await self._logins.addresses_of(_spelling(username))
         return self._network in map(_network, addresses)
 
     def _account_key(self, username: str) -> str:

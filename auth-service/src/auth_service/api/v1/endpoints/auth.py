@@ -4,10 +4,10 @@ from fastapi import APIRouter, Response, status
 
 from auth_service.api.client_dependencies import ClientCredentialsDep, TokenFormDep, TokenGrantServiceDep
 from auth_service.api.dependencies import (
-    AuthServiceDep,
     LoginFormDep,
-    LoginThrottled,
+    LoginServiceDep,
     NetworkThrottled,
+    RegistrationServiceDep,
     ThrottleDep,
     TokenServiceDep,
 )
@@ -53,11 +53,11 @@ token_router = APIRouter(prefix="/auth", tags=["auth"], route_class=OAuth2Route)
     },
 )
 async def register(
-    new_user: UserCreate, throttle: ThrottleDep, auth: AuthServiceDep, response: Response
+    new_user: UserCreate, throttle: ThrottleDep, registration: RegistrationServiceDep, response: Response
 ) -> UserWithToken | Response:
     """Create an account and log in to it; where addresses have to be verified, a mail comes first."""
     await throttle.admit_registration(new_user.email)
-    registered = await auth.register(new_user)
+    registered = await registration.register(new_user)
     if registered is None:
         announcement = MailAnnouncement().model_dump_json()
         return Response(announcement, status.HTTP_202_ACCEPTED, response.headers, "application/json")
@@ -67,7 +67,6 @@ async def register(
 
 @token_router.post(
     "/login",
-    dependencies=[LoginThrottled],
     openapi_extra=form_body(LoginForm),
     responses=documented_oauth2_errors(
         UnsupportedGrantTypeError,
@@ -77,9 +76,11 @@ async def register(
         DatabaseUnavailableError,
     ),
 )
-async def log_in(form: LoginFormDep, auth: AuthServiceDep) -> TokenPair:
+async def log_in(form: LoginFormDep, logins: LoginServiceDep, response: Response) -> TokenPair:
     """Exchange an e-mail address and a password for tokens (OAuth2 password form)."""
-    return await auth.log_in(username=form.username, password=form.password.get_secret_value())
+    pair, allowance = await logins.log_in(username=form.username, password=form.password.get_secret_value())
+    response.headers.update(allowance.fields())
+    return pair
 
 
 @token_router.post(

@@ -95,14 +95,13 @@ observability: .venv/.installed ## Write rules and dashboards from deploy/observ
 manifests: .venv/.installed ## Write what the charts render to and the tables of their values, so that a review sees it
 	@$(VENV) -m pytest --quiet -n 0 --renew tests/manifests/test_snapshots.py tests/manifests/test_readmes.py
 
-# Each image installs what its part needs, as the lock of everything pins it. Typer's colours need a fifth of the
-# other packages' Python code, and nobody sees them there.
+# Each image installs what its part needs, as the lock of everything pins it.
 .PHONY: lock
 lock: .venv/.created ## Renew every requirements.lock after a change of dependencies; UPGRADE=1 takes the newest
 	@$(COMPILE) $(if $(UPGRADE),--upgrade) --group dev pyproject.toml --output-file "$(LOCK)"
 	@for image in $(LOCKED); do \
 		mkdir -p "$(dir $(LOCK))$$image"; \
-		$(COMPILE) --no-annotate $(addprefix --no-emit-package ,rich pygments markdown-it-py mdurl) --constraints "$(LOCK)" $$image/pyproject.toml \
+		$(COMPILE) --no-annotate --constraints "$(LOCK)" $$image/pyproject.toml \
 			--output-file "$(dir $(LOCK))$$image/requirements.lock" || exit 1; \
 	done
 

@@ -1,5 +1,15 @@
-"""`python -m items_service` is the command line."""
+"""The command line, as `items-service` or `python -m items_service`."""
 
-from items_service.commands import main
+from service_chassis.garbage import made_to_stay
 
-main()
+
+def main() -> None:
+    """Run it."""
+    with made_to_stay():
+        from items_service.commands import main as run_commands
+
+    run_commands()
+
+
+if __name__ == "__main__":
+    main()

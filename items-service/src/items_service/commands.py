@@ -4,10 +4,10 @@ import asyncio
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 from uuid import UUID
 
-import typer
+import click
 
 from items_service.core.config import Settings
 from service_chassis.access_tokens.claims import MAXIMUM_ACCESS_TOKEN_LIFETIME
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 commands = new_command_line(Path(__file__).parent, Settings)
-denylist = typer.Typer(no_args_is_help=True, help="See and change what is denied although its token has not expired.")
-commands.add_typer(denylist, name="denylist")
-
-Kind = Annotated[Literal["session", "user", "key"], typer.Argument(help="What the id is of.")]
-Subject = Annotated[UUID, typer.Argument(help="The id of a session, a user or a signing key.")]
+kind_argument = click.argument("kind", type=click.Choice(["session", "user", "key"]))
+subject_argument = click.argument("subject", metavar="ID", type=click.UUID)
 
 
 @commands.command()
-def prune(
-    *,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be deleted.")] = False,
-) -> None:
+@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
+def prune(*, dry_run: bool) -> None:
     """Delete what nobody needs any more: idempotency keys older than a day, and denials of expired tokens."""
     keys, denials = asyncio.run(_prune(dry_run=dry_run))
-    typer.echo(f"{'Would delete' if dry_run else 'Deleted'} {keys} idempotency keys and {denials} denials.")
+    click.echo(f"{'Would delete' if dry_run else 'Deleted'} {keys} idempotency keys and {denials} denials.")
+
+
+@commands.group()
+def denylist() -> None:
+    """See and change what is denied although its token has not expired."""
 
 
 @denylist.command("list")
@@ -46,11 +46,13 @@ def list_denials() -> None:
     """Print what is denied and until when; what ends first stands first."""
     for denial in asyncio.run(_with_denials(lambda denials: denials.list_present())):
         detail = f" below rights version {denial.minimum_rights_version}" if denial.minimum_rights_version else ""
-        typer.echo(f"{denial.kind} {denial.subject}{detail} until {denial.denied_until.isoformat(timespec='seconds')}")
+        click.echo(f"{denial.kind} {denial.subject}{detail} until {denial.denied_until.isoformat(timespec='seconds')}")
 
 
 @denylist.command("add")
-def add_denial(kind: Kind, subject: Subject) -> None:
+@kind_argument
+@subject_argument
+def add_denial(kind: str, subject: UUID) -> None:
     """Deny every token of a session, a user or a key; every replica does so within a second.
 
     It ends when the last token that exists now has expired. Until then a user can't get a good token either.
@@ -64,16 +66,18 @@ def add_denial(kind: Kind, subject: Subject) -> None:
         denied_until=datetime.now(UTC) + MAXIMUM_ACCESS_TOKEN_LIFETIME,
     )
     asyncio.run(_with_denials(lambda denials: denials.add([denial])))
-    typer.echo(f"The {kind} {subject} is denied.")
+    click.echo(f"The {kind} {subject} is denied.")
 
 
 @denylist.command("remove")
-def remove_denial(kind: Kind, subject: Subject) -> None:
+@kind_argument
+@subject_argument
+def remove_denial(kind: str, subject: UUID) -> None:
     """Let the tokens of a session or a user be good again; replicas that run have forgotten a key for good."""
     if not asyncio.run(_with_denials(lambda denials: denials.lift(kind, subject))):
-        typer.echo(f"The {kind} {subject} was not denied; nothing was changed.", err=True)
-        raise typer.Exit(1)
-    typer.echo(f"The {kind} {subject} is not denied any more.")
+        click.echo(f"The {kind} {subject} was not denied; nothing was changed.", err=True)
+        raise click.exceptions.Exit(1)
+    click.echo(f"The {kind} {subject} is not denied any more.")
 
 
 async def _with_denials(work: "Callable[[DenialRepository], Awaitable[Result]]") -> Result:

@@ -10,10 +10,8 @@ from auth_service.core.config import Settings
 from service_chassis.command_line import new_command_line, run
 
 commands = new_command_line(Path(__file__).parents[1], Settings)
-commands.command()(create_superuser)
-commands.add_typer(clients, name="clients")
-commands.add_typer(keys, name="keys")
-commands.command()(prune)
+for command in (create_superuser, clients, keys, prune):
+    commands.add_command(command)
 
 
 def main() -> None:

@@ -3,9 +3,9 @@
 import asyncio
 import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
-import typer
+import click
 
 from auth_service.commands.refusal import refuse
 from auth_service.core.config import Settings
@@ -18,28 +18,27 @@ if TYPE_CHECKING:
     from auth_service.models import OAuthClient
     from auth_service.services.clients import ClientService
 
-clients = typer.Typer(no_args_is_help=True, help="Make, list and revoke machine clients.")
 
-Name = Annotated[str, typer.Argument(help="Its client_id as well: lower-case letters, digits and hyphens.")]
+@click.group()
+def clients() -> None:
+    """Make, list and revoke machine clients."""
 
 
 @clients.command()
-def create(
-    name: Name,
-    *,
-    scope: Annotated[list[str], typer.Option(help="What it may do; can be repeated.")],
-    secret_from_stdin: Annotated[
-        bool, typer.Option("--secret-from-stdin", help="Read the secret from standard input instead of making one.")
-    ] = False,
-) -> None:
+@click.argument("name")
+@click.option("--scope", "scopes", multiple=True, required=True, help="What it may do; can be repeated.")
+@click.option("--secret-from-stdin", is_flag=True, help="Read the secret from standard input instead of making one.")
+def create(name: str, *, scopes: tuple[str, ...], secret_from_stdin: bool) -> None:
     """Make a client and print its secret, which nobody can look up later.
+
+    Its NAME is its client_id as well: lower-case letters, digits and hyphens.
 
     Does nothing when a client of this name, with the secret that is given and these scopes, exists. The name of a
     revoked client can be used again, with another secret.
     """
     settings = _settings()
     given = sys.stdin.readline().rstrip("\n") if secret_from_stdin else None
-    typer.echo(asyncio.run(_create(settings, name=name, scopes=scope, given_secret=given)))
+    click.echo(asyncio.run(_create(settings, name=name, scopes=list(scopes), given_secret=given)))
 
 
 @clients.command("list")
@@ -48,18 +47,19 @@ def list_clients() -> None:
     settings = _settings()
     for client in asyncio.run(_list_all(settings)):
         revoked = f"revoked {client.revoked_at:%Y-%m-%d %H:%M}" if client.revoked_at is not None else "active"
-        typer.echo("\t".join([client.name, " ".join(client.scopes), f"{client.created_at:%Y-%m-%d %H:%M}", revoked]))
+        click.echo("\t".join([client.name, " ".join(client.scopes), f"{client.created_at:%Y-%m-%d %H:%M}", revoked]))
 
 
 @clients.command()
-def revoke(name: Name) -> None:
+@click.argument("name")
+def revoke(name: str) -> None:
     """Give a client no new tokens; those it has expire within five minutes.
 
     Does nothing when it is revoked already.
     """
     settings = _settings()
     revoked = asyncio.run(_revoke(settings, name))
-    typer.echo(f"Revoked the client {name}." if revoked else f"The client {name} is revoked; nothing was changed.")
+    click.echo(f"Revoked the client {name}." if revoked else f"The client {name} is revoked; nothing was changed.")
 
 
 def _settings() -> Settings:

@@ -5,10 +5,10 @@ import contextlib
 import re
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 from uuid import UUID
 
-import typer
+import click
 
 from auth_service.core.config import Settings
 from service_chassis.logs import configure_logging
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from auth_service.services.key_rotation import KeyRotation, ListedKey, Replacement, Rotation
 
-keys = typer.Typer(no_args_is_help=True, help="List, rotate and drop the keys that tokens are signed with.")
-
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _COLUMNS = ("KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM", "PUBLISHED UNTIL", "SECRET")
 
@@ -28,11 +26,16 @@ _COLUMNS = ("KEY", "ALGORITHM", "STATE", "CREATED", "SIGNS FROM", "PUBLISHED UNT
 def _duration(text: str) -> timedelta:
     match = re.fullmatch(r"([0-9]{1,6})([smhd])", text)
     if match is None:
-        raise typer.BadParameter("has to be a number and a unit, such as 30d, 12h, 90m or 10s")
+        raise click.BadParameter("has to be a number and a unit, such as 30d, 12h, 90m or 10s")
     return timedelta(**{_UNITS[match[2]]: int(match[1])})
 
 
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+dry_run_option = click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+
+
+@click.group()
+def keys() -> None:
+    """List, rotate and drop the keys that tokens are signed with."""
 
 
 @keys.command("list")
@@ -43,41 +46,41 @@ def list_keys() -> None:
     SECRET says which of SECRET_KEY it is sealed with: the first, an older one, or none of them.
     """
     for row in (_COLUMNS, *map(_row, asyncio.run(_list_keys(_load_settings())))):
-        typer.echo(f"{row[0]:<36}  {row[1]:<9}  {row[2]:<9}  {row[3]:<20}  {row[4]:<20}  {row[5]:<20}  {row[6]}")
+        click.echo(f"{row[0]:<36}  {row[1]:<9}  {row[2]:<9}  {row[3]:<20}  {row[4]:<20}  {row[5]:<20}  {row[6]}")
 
 
 @keys.command()
-def rotate(
-    *,
-    if_older_than: Annotated[
-        timedelta | None,
-        typer.Option(parser=_duration, metavar="30d", help="Only when the newest key is older (s, m, h or d)."),
-    ] = None,
-    dry_run: DryRun = False,
-) -> None:
+@click.option(
+    "--if-older-than",
+    metavar="30d",
+    type=_duration,
+    default="0s",
+    help="Only when the newest key is older (s, m, h or d).",
+)
+@dry_run_option
+def rotate(*, if_older_than: timedelta, dry_run: bool) -> None:
     """Publish the next key, which signs after SIGNING_KEY_PUBLISH_SECONDS; safe to run at any time, also twice at once.
 
     Does not add another key while one waits to sign. A changed ALGORITHM makes a new key due. In any case the keys are
     sealed with the first SECRET_KEY, and those that are gone are deleted.
     """
-    rotation = asyncio.run(_rotate(_load_settings(), if_older_than=if_older_than or timedelta(), dry_run=dry_run))
+    rotation = asyncio.run(_rotate(_load_settings(), if_older_than=if_older_than, dry_run=dry_run))
     for line in _describe(rotation):
-        typer.echo(f"{'Would have ' if dry_run else 'Has '}{line}")
+        click.echo(f"{'Would have ' if dry_run else 'Has '}{line}")
 
 
 @keys.command()
-def drop(
-    key_id: Annotated[UUID, typer.Argument(metavar="KEY", help="The key's id, `kid`, as `keys list` shows it.")],
-    *,
-    dry_run: DryRun = False,
-) -> None:
+@click.argument("key_id", metavar="KEY", type=click.UUID)
+@dry_run_option
+def drop(key_id: UUID, *, dry_run: bool) -> None:
     """Take a key that leaked from everybody within seconds: tokens that it signed are refused from then on.
 
+    KEY is its id, the `kid`, as `keys list` shows it.
     Another key signs at once, the one before or the one that waits; a new one is made when there is none.
     """
     replacement = asyncio.run(_drop(_load_settings(), key_id=key_id, dry_run=dry_run))
     successor = "a new key" if replacement.is_new else f"key {replacement.signing.key.id}"
-    typer.echo(
+    click.echo(
         f"{'Would drop' if dry_run else 'Dropped'} {key_id}; {successor} {'would sign' if dry_run else 'signs'} now."
     )
 

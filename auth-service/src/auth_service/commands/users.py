@@ -2,9 +2,8 @@
 
 import asyncio
 import sys
-from typing import Annotated
 
-import typer
+import click
 
 from auth_service.commands.refusal import refuse
 from auth_service.core.config import Settings
@@ -12,9 +11,9 @@ from service_chassis.logs import configure_logging
 from service_chassis.settings import load_settings
 
 
-def create_superuser(
-    email: Annotated[str, typer.Option(help="The address to log in with.")],
-) -> None:
+@click.command()
+@click.option("--email", required=True, help="The address to log in with.")
+def create_superuser(email: str) -> None:
     """Create an account that may do everything; its password is read from standard input.
 
     Does nothing when an account with that address exists.
@@ -50,9 +49,9 @@ async def _create_superuser(settings: Settings, *, email: str, password: str) ->
             service = await get_user_service(users, resources, events, audit, account_mail)
             user = await service.create(new_user, is_superuser=True, email_verified=True)
             await audit.record(AuditEventType.USER_CREATED, user_id=user.id, is_superuser=True)
-        typer.echo(f"Created the superuser {new_user.email}.")
+        click.echo(f"Created the superuser {new_user.email}.")
     except EmailAlreadyRegisteredError:
-        typer.echo(f"The account {email} exists; nothing was changed.")
+        click.echo(f"The account {email} exists; nothing was changed.")
     except PasswordTooCommonError as error:
         sys.exit(f"password: {error.detail}")
     except ValidationError as error:

@@ -3,34 +3,36 @@
 Each imports what it needs when it runs: a migration starts without the web framework, the reloader without the service.
 """
 
+import gc
 import json
 import sys
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated
 
-import typer
+import click
 from pydantic import SecretStr
 
 from service_chassis.errors import ServiceError
+from service_chassis.garbage import made_to_stay
 from service_chassis.logs import configure_logging
 from service_chassis.settings import InvalidSettingsError, ServiceSettings, load_settings
 from service_chassis.shared_metrics import measure_this_process_alone, shared_metrics_directory
 
 CHASSIS_SOURCE = Path(__file__).parent
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104  # a container has one, which is not known before
 
 
-def new_command_line(package_directory: Path, settings_class: type[ServiceSettings]) -> typer.Typer:
+def new_command_line(package_directory: Path, settings_class: type[ServiceSettings]) -> click.Group:
     """Return the command line of the service in that package, to which the service adds its own commands."""
-    commands = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    commands = click.Group()
     commands.command("serve")(_serve_command(package_directory, settings_class))
     commands.command("migrate")(_migrate_command(package_directory, settings_class))
     commands.command("openapi")(_openapi_command(package_directory, settings_class))
     return commands
 
 
-def run(commands: typer.Typer) -> None:
+def run(commands: click.Group) -> None:
     """Run the command line; an expected failure is a line on standard error (one per setting) and exit code 1."""
     try:
         commands()
@@ -41,12 +43,10 @@ def run(commands: typer.Typer) -> None:
 
 
 def _serve_command(package_directory: Path, settings_class: type[ServiceSettings]) -> Callable[..., None]:
-    def serve_command(
-        host: Annotated[str, typer.Option(help="The address to listen on.")] = "0.0.0.0",  # noqa: S104  # a container's
-        port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
-        *,
-        reload: Annotated[bool, typer.Option("--reload", help="Restart when the source changes.")] = False,
-    ) -> None:
+    @click.option("--host", default=EVERY_ADDRESS, show_default=True, help="The address to listen on.")
+    @click.option("--port", default=8000, show_default=True, help="The port to listen on.")
+    @click.option("--reload", is_flag=True, help="Restart when the source changes.")
+    def serve_command(host: str, port: int, *, reload: bool) -> None:
         """Answer requests until a signal ends it."""
         settings = load_settings(settings_class)
         configure_logging(settings)
@@ -55,6 +55,9 @@ def _serve_command(package_directory: Path, settings_class: type[ServiceSettings
             _serve_with_workers(application, settings, host=host, port=port)
             return
         measure_this_process_alone()
+        if not reload:
+            # What is made from now on stays as well, until the server is ready and looks for garbage again.
+            gc.disable()
         from service_chassis.server import serve
 
         directories = [package_directory, CHASSIS_SOURCE] if reload else None
@@ -65,7 +68,8 @@ def _serve_command(package_directory: Path, settings_class: type[ServiceSettings
 
 def _serve_with_workers(application: str, settings: ServiceSettings, *, host: str, port: int) -> None:
     with shared_metrics_directory() as directory:
-        from service_chassis.workers import serve_with_workers
+        with made_to_stay():
+            from service_chassis.workers import serve_with_workers
 
         serve_with_workers(
             application,

@@ -91,6 +91,4 @@ def serve(
         if config.should_reload:
             ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
         else:
-            # All that is made until it serves stays; looking through that for garbage would take a tenth of the start.
-            gc.disable()
             server.run()

@@ -1,6 +1,7 @@
 """Several processes behind one port: gunicorn keeps them, and each serves as a single one would."""
 
 import asyncio
+import gc
 import signal
 import sys
 from pathlib import Path
@@ -54,6 +55,12 @@ class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker ships no ty
     """One of the processes: the same server with the same options as a single one."""
 
     CONFIG_KWARGS = SERVER_OPTIONS
+
+    @override
+    def init_process(self) -> None:
+        # What it makes stays, until its server is ready and looks for garbage again.
+        gc.disable()
+        super().init_process()
 
     @override
     def init_signals(self) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from uuid import UUID, uuid4
 
 import httpx
@@ -82,6 +83,28 @@ async def test_the_next_page_is_answered_like_by_its_endpoint(
 
     assert len(hot.json()["items"]) == 1
     assert len(engine_statements) == 1
+
+
+@pytest.mark.parametrize("sort", ["-created_at", "title"])
+async def test_awkward_texts_and_times_are_answered_like_by_the_endpoint(
+    answer_of_both: AnswerOfBoth, database: EmptyableDatabase, owner_id: UUID, sort: str
+) -> None:
+    awkward = '"\\/\b\f\n\r\t\x01\x1f\x7f\x85\u2028\u2029\ufeff\U0001f6b2 {0} %s é</script>'
+    for number, time in enumerate(("2026-11-25T12:00:00Z", "2026-11-25T12:00:00.12Z", "2026-11-25T12:00:00.000001Z")):
+        await database.execute(
+            "INSERT INTO items (id, owner_id, title, description, created_at, updated_at)"
+            " VALUES ($1, $2, $3, $4, $5, $5)",
+            *(uuid4(), owner_id, f"{awkward}{number}", awkward * number, datetime.fromisoformat(time)),
+        )
+
+    answers = [await answer_of_both(f"{ITEMS}?limit=1&sort={sort}")]
+    while "next" in answers[-1].links:
+        answers.append(await answer_of_both(answers[-1].links["next"]["url"]))
+    items = [item for answer in answers for item in answer.json()["items"]]
+    single = [(await answer_of_both(f"{ITEMS}/{item['id']}")).json() for item in items]
+
+    assert sorted(item["title"] for item in single) == [f"{awkward}{number}" for number in range(3)]
+    assert single == items
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,7 @@ from fastapi import FastAPI
 
 from items_service import main
 from items_service.core.config import Settings
-from items_service.models import Item
-from items_service.repositories.direct_items import DirectItemRepository
+from items_service.repositories.direct_items import DirectItemRepository, WrittenItem
 from service_chassis import hot_endpoints, statement_pool
 from service_chassis.access_log import AccessLog
 from service_chassis.access_tokens.claims import AccessToken
@@ -41,9 +40,9 @@ def on_rung(layers: int, settings: Settings | None = None) -> FastAPI:
 
 
 def _remembering_items() -> Callable[..., Any]:
-    find, remembered = DirectItemRepository.find, dict[UUID, Item | None]()
+    find, remembered = DirectItemRepository.find, dict[UUID, WrittenItem | None]()
 
-    async def find_once(self: DirectItemRepository, item_id: UUID, *, owner_id: UUID | None) -> Item | None:
+    async def find_once(self: DirectItemRepository, item_id: UUID, *, owner_id: UUID | None) -> WrittenItem | None:
         if item_id not in remembered:
             remembered[item_id] = await find(self, item_id, owner_id=owner_id)
         return remembered[item_id]

@@ -2,15 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, Text, bindparam, delete, select, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, bindparam, delete, literal_column, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
 from items_service.models import SEARCHED_TEXT, Item
 from service_chassis.text_search import prefix_query
+
+Selected = TypeVarTuple("Selected")
 
 Position = tuple[datetime | str, UUID]
 """Where a row stands in an order: the sorted column's value, and the id among equals."""
@@ -39,9 +41,13 @@ class ItemRepository:
         self, position: Position | None, *, owner_id: UUID, sort: str, words: str | None, limit: int
     ) -> Sequence[Item]:
         """Return one owner's items in an order, from after a position on; a minus sign turns the order around."""
-        statement = page_statement(sort, is_first=position is None, is_searched=words is not None)
-        values = page_values(position, owner_id=owner_id, words=words, limit=limit)
-        return (await self._session.scalars(statement, values)).all()
+        is_first, is_searched = position is None, words is not None
+        statement = page_statement(select(Item), sort=sort, is_first=is_first, is_searched=is_searched, limit=limit)
+        return (await self._session.scalars(statement, page_values(position, owner_id=owner_id, words=words))).all()
+
+    def position_of(self, item: Item, *, sort: str) -> Position:
+        """Say where an item stands in an order."""
+        return getattr(item, sort.removeprefix("-")), item.id
 
     async def change(self, item: Item, changes: dict[str, str]) -> None:
         """Store new values of some columns as the next version."""
@@ -61,31 +67,37 @@ class ItemRepository:
         return len((await self._session.scalars(delete(Item).where(Item.id.in_(some)).returning(Item.id))).all())
 
 
-def page_statement(sort: str, *, is_first: bool, is_searched: bool) -> Select[Item]:
-    """Select a page of one owner's items; its parameters are `page_values`."""
+def page_statement(
+    selected: Select[*Selected], *, sort: str, is_first: bool, is_searched: bool, limit: int
+) -> Select[*Selected]:
+    """Select so much of a page of one owner's items; its parameters are `page_values`."""
     column: ColumnElement[Any] = getattr(Item, sort.removeprefix("-"))
     descending = sort.startswith("-")
-    statement = select(Item).where(Item.owner_id == bindparam("owner_id")).limit(bindparam("limit", type_=Integer))
+    statement = _searched(selected, limit) if is_searched else _everything(selected, limit)
     statement = statement.order_by(*((column.desc(), Item.id.desc()) if descending else (column, Item.id)))
-    if not is_first:
-        place = tuple_(column, Item.id)
-        after = tuple_(_hidden("after_value", column.type), _hidden("after_id", Item.id.type))
-        statement = statement.where(place < after if descending else place > after)
-    if is_searched:
-        statement = statement.where(SEARCHED_TEXT.bool_op("@@")(prefix_query(bindparam("words", type_=Text))))
-    return statement
+    if is_first:
+        return statement
+    place = tuple_(column, Item.id)
+    after = tuple_(_hidden("after_value", column.type), _hidden("after_id", Item.id.type))
+    return statement.where(place < after if descending else place > after)
 
 
-def page_values(position: Position | None, *, owner_id: UUID, words: str | None, limit: int) -> dict[str, Any]:
+def page_values(position: Position | None, *, owner_id: UUID, words: str | None) -> dict[str, Any]:
     """Return what `page_statement` asks for."""
     after_value, after_id = position or (None, None)
-    return {
-        "owner_id": owner_id,
-        "after_value": after_value,
-        "after_id": after_id,
-        "words": words,
-        "limit": limit,
-    }
+    return {"owner_id": owner_id, "after_value": after_value, "after_id": after_id, "words": words}
+
+
+def _everything(selected: Select[*Selected], limit: int) -> Select[*Selected]:
+    """Leave nothing to plan but the one way that is right for everybody; planning takes as long as reading a page."""
+    owned = Item.owner_id == _hidden("owner_id", Item.owner_id.type)
+    return selected.where(owned).limit(literal_column(str(limit)))
+
+
+def _searched(selected: Select[*Selected], limit: int) -> Select[*Selected]:
+    """Have each search planned: what is read best depends on how often the words occur among the owner's items."""
+    words = prefix_query(bindparam("words", type_=Text))
+    return selected.where(Item.owner_id == bindparam("owner_id"), SEARCHED_TEXT.bool_op("@@")(words)).limit(limit)
 
 
 def _hidden(name: str, value_type: TypeEngine[Any]) -> ScalarSelect[Any]:

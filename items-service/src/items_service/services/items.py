@@ -2,54 +2,47 @@
 
 from collections.abc import Callable, Container, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 from uuid import UUID
 
 from items_service.errors import ForeignOwnerError, ItemNotFoundError, StaleItemError
 from items_service.metrics import ITEMS_CHANGED
 from items_service.models import Item
 from items_service.repositories.deleted_owners import DeletedOwnerRepository
-from items_service.repositories.direct_items import DirectItemRepository
+from items_service.repositories.direct_items import DirectItemRepository, WrittenItem
 from items_service.repositories.items import ItemRepository, Position
 from items_service.schemas.items import ItemCreate, ItemQuery, ItemUpdate
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.errors import InvalidTokenError
 from service_chassis.pagination import CursorSigner, Page, cut_page
 
+Row = TypeVar("Row")
+FoundItem = TypeVar("FoundItem")
 
-class ItemRows(Protocol):
-    """Where items are read from."""
 
-    async def find(self, item_id: UUID, *, owner_id: UUID | None) -> Item | None:
-        """Find an item; `owner_id=None` means everybody's."""
+class ItemRows(Protocol[Row]):
+    """Where pages of items are read from."""
 
     async def list_after(
         self, position: Position | None, *, owner_id: UUID, sort: str, words: str | None, limit: int
-    ) -> Sequence[Item]:
+    ) -> Sequence[Row]:
         """Return one owner's items in an order, from after a position on."""
 
+    def position_of(self, item: Row, *, sort: str) -> Position:
+        """Say where an item stands in an order."""
 
-class ItemReader:
-    """The caller's items for reading; everybody else's look as if they did not exist, except to superusers."""
 
-    def __init__(self, *, rows: ItemRows, cursors: CursorSigner, caller: AccessToken) -> None:
+class ItemPages(Generic[Row]):
+    """Pages of the caller's items; superusers may see everybody's."""
+
+    def __init__(self, *, rows: ItemRows[Row], cursors: CursorSigner, caller: AccessToken) -> None:
         self._rows = rows
         self._cursors = cursors
         self._caller = caller
+        # To anybody but superusers, other people's items look as if they did not exist.
         self._reachable_owner_id = None if caller.is_superuser else caller.subject
 
-    async def get(self, item_id: UUID) -> Item:
-        """Return an item.
-
-        Raises:
-            ItemNotFoundError: there is none with this id, or it is somebody else's.
-        """
-        item = await self._rows.find(item_id, owner_id=self._reachable_owner_id)
-        if item is None:
-            raise ItemNotFoundError
-        return item
-
-    async def list_page(self, query: ItemQuery) -> Page[Item]:
+    async def list_page(self, query: ItemQuery) -> Page[Row]:
         """Return the items after the query's cursor.
 
         Raises:
@@ -69,18 +62,28 @@ class ItemReader:
         return cut_page(
             found,
             limit=query.limit,
-            cursor_after=lambda item: self._cursors.sign(_position_values(item, sort=query.sort), list_name=list_name),
+            cursor_after=lambda item: self._cursors.sign(
+                _position_values(self._rows.position_of(item, sort=query.sort)), list_name=list_name
+            ),
         )
 
 
-class DirectItems(ItemReader):
-    """The caller's items without a session: for reading, and for creating a single one."""
+class DirectItems(ItemPages[str]):
+    """The caller's items without a session, as clients see them: for reading, and for creating a single one."""
 
     def __init__(self, *, items: DirectItemRepository, cursors: CursorSigner, caller: AccessToken) -> None:
         super().__init__(rows=items, cursors=cursors, caller=caller)
         self._items = items
 
-    async def create(self, new_item: ItemCreate) -> Item:
+    async def get(self, item_id: UUID) -> WrittenItem:
+        """Return an item.
+
+        Raises:
+            ItemNotFoundError: there is none with this id, or it is somebody else's.
+        """
+        return _found(await self._items.find(item_id, owner_id=self._reachable_owner_id))
+
+    async def create(self, new_item: ItemCreate) -> WrittenItem:
         """Create an item that belongs to the caller.
 
         Raises:
@@ -93,7 +96,7 @@ class DirectItems(ItemReader):
         return item
 
 
-class ItemService(ItemReader):
+class ItemService(ItemPages[Item]):
     """The caller's items for reading and changing."""
 
     def __init__(
@@ -109,6 +112,14 @@ class ItemService(ItemReader):
         self._items = items
         self._deleted_owners = deleted_owners
         self._call_on_commit = call_on_commit
+
+    async def get(self, item_id: UUID) -> Item:
+        """Return an item.
+
+        Raises:
+            ItemNotFoundError: there is none with this id, or it is somebody else's.
+        """
+        return _found(await self._items.find(item_id, owner_id=self._reachable_owner_id))
 
     async def create(self, new_item: ItemCreate) -> Item:
         """Create an item that belongs to the caller.
@@ -155,9 +166,7 @@ class ItemService(ItemReader):
         self._count("deleted")
 
     async def _get_for_change(self, item_id: UUID, versions: Container[int]) -> Item:
-        item = await self._items.find_and_lock(item_id, owner_id=self._reachable_owner_id)
-        if item is None:
-            raise ItemNotFoundError
+        item = _found(await self._items.find_and_lock(item_id, owner_id=self._reachable_owner_id))
         if item.version not in versions:
             raise StaleItemError
         return item
@@ -166,9 +175,15 @@ class ItemService(ItemReader):
         self._call_on_commit(lambda: ITEMS_CHANGED.labels(action).inc(number))
 
 
-def _position_values(item: Item, *, sort: str) -> tuple[str, str]:
-    value: datetime | str = getattr(item, sort.removeprefix("-"))
-    return value.isoformat() if isinstance(value, datetime) else value, str(item.id)
+def _found(item: FoundItem | None) -> FoundItem:
+    if item is None:
+        raise ItemNotFoundError
+    return item
+
+
+def _position_values(position: Position) -> tuple[str, str]:
+    value, item_id = position
+    return value.isoformat() if isinstance(value, datetime) else value, str(item_id)
 
 
 def _position(values: Sequence[str], *, sort: str) -> Position:

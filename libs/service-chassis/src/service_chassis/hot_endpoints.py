@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import orjson
 import structlog
 from fastapi import FastAPI, Request
 from starlette.datastructures import Headers
@@ -117,11 +116,6 @@ def install_hot_endpoints(
     hot = Middleware(HotEndpointsMiddleware, endpoints=endpoints, authenticator=authenticator, settings=settings)
     layers: list[object] = [layer.cls for layer in app.user_middleware]
     app.user_middleware.insert(layers.index(RequestContextMiddleware), hot)
-
-
-def to_json(value: object) -> bytes:
-    """Write what models write, without them, at a fifth of the cost: times in UTC end with a Z, ids are text."""
-    return orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z)
 
 
 class HotEndpointsMiddleware:

@@ -50,7 +50,10 @@ class EventFeed:
         self._wait_seconds = wait_seconds
         self._timeout_seconds = wait_seconds + ANSWER_SECONDS
         self._client = httpx.AsyncClient(
-            headers=headers, timeout=self._timeout_seconds, follow_redirects=False, verify=trusted_certificates()
+            headers=headers,
+            timeout=self._timeout_seconds,
+            follow_redirects=False,
+            verify=trusted_certificates(events_url),
         )
 
     async def close(self) -> None:

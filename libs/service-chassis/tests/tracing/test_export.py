@@ -12,6 +12,8 @@ import pytest
 from fastapi import APIRouter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
 
 from local_stack.ports import free_port
@@ -76,6 +78,21 @@ async def test_no_collector_delays_the_end_for_long(traced_client: TracedClient,
 
     assert max(seconds) < SHUTDOWN_SECONDS
     assert dropped() - dropped_before >= 30
+
+
+def test_a_process_that_records_nothing_makes_no_exporter() -> None:
+    made = list[SpanExporter]()
+
+    def new_exporter() -> SpanExporter:
+        made.append(InMemorySpanExporter())
+        return made[-1]
+
+    export = SpanExport(new_exporter)
+
+    export.start()
+    export.close()
+
+    assert made == []
 
 
 async def test_requests_are_answered_while_the_collector_is_silent(

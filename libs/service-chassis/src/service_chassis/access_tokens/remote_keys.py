@@ -70,7 +70,7 @@ class RemoteKeys:
         # What was compressed can be a thousand times as large as what was received.
         headers = {"Accept-Encoding": "identity"}
         self._client = httpx.AsyncClient(
-            headers=headers, timeout=fetch_timeout_seconds, follow_redirects=False, verify=trusted_certificates()
+            headers=headers, timeout=fetch_timeout_seconds, follow_redirects=False, verify=trusted_certificates(url)
         )
         self._keys: Mapping[str, VerificationKey] = {}
         self._received: tuple[bytes | None, Mapping[str, VerificationKey]] = (None, {})

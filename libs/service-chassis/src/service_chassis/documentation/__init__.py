@@ -41,16 +41,16 @@ _ASSETS = {
 def install_documentation(app: FastAPI, *, documents: Mapping[str, str]) -> None:
     """Serve a page at /docs that switches between `documents`, which maps names to URLs of OpenAPI documents."""
     page = _render_page(documents)
-    assets = {name: _load_asset(path, media_type) for name, (path, media_type) in _ASSETS.items()}
 
     async def show_page(_: Request) -> Response:
         return HTMLResponse(page, headers=_HEADERS)
 
     async def send_asset(request: Request) -> Response:
-        asset = assets.get(request.path_params["name"])
-        if asset is None:
+        name = request.path_params["name"]
+        if name not in _ASSETS:
             raise HTTPException(404)
-        return asset.answer(if_none_match=request.headers.get("If-None-Match", ""))
+        # Read once somebody looks at the page: together they take 2 MB.
+        return _load_asset(*_ASSETS[name]).answer(if_none_match=request.headers.get("If-None-Match", ""))
 
     # Starlette routes answer HEAD as well as GET.
     app.add_route("/docs", show_page, include_in_schema=False)

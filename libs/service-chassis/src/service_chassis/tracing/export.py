@@ -53,7 +53,6 @@ class SpanExport(SpanProcessor):
 
     def start(self) -> None:
         """Begin to export, in the process that serves: threads and connections do not survive a fork."""
-        self._exporter = self._new_exporter()
         # A daemon: a collector that never answers must not keep the process.
         self._thread = threading.Thread(target=self._export_forever, name="export spans", daemon=True)
         self._thread.start()
@@ -93,7 +92,9 @@ class SpanExport(SpanProcessor):
 
     def _export(self, spans: list["ReadableSpan"]) -> None:
         try:
-            succeeded = self._exporter is not None and self._exporter.export(spans) is SpanExportResult.SUCCESS
+            # Made for the first spans: it takes 100 ms and 6 MB, which no start shall wait for.
+            self._exporter = self._exporter or self._new_exporter()
+            succeeded = self._exporter.export(spans) is SpanExportResult.SUCCESS
         except Exception:
             # Whatever it is, the spans after these may get through.
             logger.exception("spans not exported")

@@ -14,7 +14,7 @@ SHIPPED  := $(patsubst %,.venv/shipped/%/.installed,$(SERVICES))
 COMPILE   = $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-emit-index-url --no-emit-find-links --no-emit-index-annotation --custom-compile-command 'make lock' \
 	$(addprefix --no-emit-package ,$(notdir $(PARTS)))
-COVERAGE := $(if $(T),,--cov --cov-report=term)
+COVERAGE := $(if $(T),,-m slipcover --dont-wrap-pytest)
 WORKERS  := $(if $(T),0,auto)
 # Who names a path means all of it.
 WHICH    := $(if $(T),-m "not large and not images and not cluster")
@@ -51,7 +51,7 @@ setup: .venv/.installed ## Install everything into .venv; every other target doe
 
 .PHONY: test
 test: .venv/.installed ## Run the tests with coverage; T=path runs these alone
-	@$(VENV) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder $(COVERAGE) $(WHICH) $(T)
+	@$(VENV) $(COVERAGE) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder $(WHICH) $(T)
 
 # One after the other, since each of them gives the machine enough to do.
 .PHONY: test-resilience
@@ -196,7 +196,7 @@ check-manifests: .venv/.installed ## Check what the charts render to with checko
 
 .PHONY: clean
 clean: ## Remove the environment, caches and reports; the local data stays
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis .coverage .coverage.* htmlcov
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
 	@find . \( -name .git -o -name .tandem \) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: clean-data
@@ -213,8 +213,6 @@ help: ## List what make can do
 	@echo 'Installing the packages of requirements.lock into .venv ...'
 	@$(UV) pip sync --quiet --compile-bytecode --python $(VENV) --require-hashes requirements.lock
 	@$(UV) pip install --quiet --compile-bytecode --python $(VENV) --no-deps --no-build-isolation $(addprefix --editable ./,$(PARTS))
-# Coverage begins by a file of its own in each process, and needs our plugin before it comes to the parts' own files.
-	@echo '$(CURDIR)/libs/service-chassis/src' > "$$($(VENV) -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/a0_service_chassis.pth"
 	@touch $@
 
 # What is measured has the packages of its image and no others, with which it starts later and takes more memory.

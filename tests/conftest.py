@@ -53,9 +53,8 @@ def pair(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
     collector: Collector = request.getfixturevalue("collector")
     mailbox: ThreadedMailbox = request.getfixturevalue("mailbox")
     directory = tmp_path_factory.mktemp("pair")
-    # Each service's own tests measure its coverage; measured again here, every request would take twice as long.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment |= {
+    environment = {
+        **os.environ,
         "LOG_LEVEL": "DEBUG",
         "SMTP_URL": mailbox.url,
         "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint,

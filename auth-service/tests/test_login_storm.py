@@ -41,8 +41,6 @@ class Server:
 @pytest.fixture
 def server(database: EmptyableDatabase) -> Iterator[Server]:
     port = free_port()
-    # What measures coverage would slow down the process that is measured here.
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     environment = {
         "ENVIRONMENT": "local",
         "AUTH_DATABASE_URL": database.url.get_secret_value(),
@@ -50,7 +48,7 @@ def server(database: EmptyableDatabase) -> Iterator[Server]:
         "METRICS_PORT": str(free_port()),
     }
     command = [sys.executable, "-m", "auth_service", "serve", "--host", "127.0.0.1", "--port", str(port)]
-    with subprocess.Popen(command, env=unmeasured | environment, stdout=subprocess.DEVNULL) as process:
+    with subprocess.Popen(command, env=os.environ | environment, stdout=subprocess.DEVNULL) as process:
         yield Server(f"http://127.0.0.1:{port}", process.pid)
         process.terminate()
 

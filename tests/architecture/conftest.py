@@ -43,8 +43,8 @@ def source_files(python_files: dict[Path, str]) -> dict[Path, str]:
 
 @pytest.fixture(scope="session")
 def environment() -> dict[str, str]:
-    """What a command started by hand would inherit: nothing of the make and the coverage that run this test."""
-    tools = ("MAKE", "MFLAGS", "COVERAGE", "PYTEST_")
+    """What a command started by hand would inherit: nothing of the make and the pytest that run this test."""
+    tools = ("MAKE", "MFLAGS", "COVERAGE", "PYTEST_", "SLIPCOVER_")
     arguments = {"T", "WORKERS"}
     return {name: value for name, value in os.environ.items() if not name.startswith(tools) and name not in arguments}
 

@@ -72,4 +72,4 @@ def test_a_program_that_is_missing_is_named_in_one_sentence(
 def test_coverage_is_measured_over_the_whole_suite_only(make: Make, arguments: list[str], *, measured: bool) -> None:
     finished = make("--dry-run", "test", *arguments)
 
-    assert ("--cov" in finished.stdout) is measured
+    assert ("slipcover" in finished.stdout) is measured

@@ -25,7 +25,7 @@ def test_an_address_and_a_superuser_are_all_that_is_needed(pair: RunningPair) ->
         "TANDEM_SUPERUSER_EMAIL": pair.superuser_email,
         "TANDEM_SUPERUSER_PASSWORD": pair.superuser_password,
     }
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("COVERAGE_", "PYTEST_"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
     python, *arguments = command_of_the_image()
     some = ["tests/e2e/test_first_hour.py", "tests/e2e/test_database_halted.py"]
 

@@ -117,9 +117,8 @@ def wait_until_it_listens(port: int, process: subprocess.Popen[bytes]) -> None:
 @pytest.fixture(scope="module")
 def pair(pooled: dict[str, str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningPair]:
     directory = tmp_path_factory.mktemp("pair")
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
     settings = PairSettings(
-        port=free_port(), working_directory=directory, environment={**environment, **pooled}, durable=False
+        port=free_port(), working_directory=directory, environment={**os.environ, **pooled}, durable=False
     )
     with running_pair(settings, state_directory=directory / "state") as pair:
         yield pair

@@ -72,7 +72,6 @@ async def test_a_service_that_is_away_is_one_sentence(pair: RunningPair) -> None
         pair.start(ITEMS)
 
 
-@pytest.mark.usefixtures("unmeasured_processes")
 def test_a_service_that_refuses_its_settings_is_one_sentence(tmp_path: Path) -> None:
     # It says so before it asks for its database, so there need not be one.
     nowhere = f"postgresql://nobody@{LOOPBACK}:{free_port()}/nothing"

@@ -5,7 +5,6 @@ import pytest
 from local_stack.errors import LocalStackError
 from local_stack.migration import create_migrations
 
-pytestmark = pytest.mark.usefixtures("unmeasured_processes")
 ALEMBIC_INI = """
 [alembic]
 script_location = %(here)s/migrations

@@ -19,7 +19,6 @@ Eventually = Callable[[Callable[[], bool]], bool]
 ProcessesNaming = Callable[[object], list[str]]
 StartProcess = Callable[..., subprocess.Popen[str]]
 
-pytestmark = pytest.mark.usefixtures("unmeasured_processes")
 RUN_UNTIL_KILLED = """
 import sys, time
 from pathlib import Path

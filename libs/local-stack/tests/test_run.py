@@ -17,12 +17,9 @@ from typing import Any
 import pytest
 
 from local_stack.ports import LOOPBACK, free_port
-from service_chassis.testing.measured_once import COVERAGE_OF_PROCESSES
 
 # The tests share runs, and a run works both cores for seconds.
 RUN = (sys.executable, "-m", "local_stack", "run")
-# Coverage triples the time in which the services start, which have tests of their own.
-UNMEASURED: dict[str, Any] = {COVERAGE_OF_PROCESSES: ""}
 PREPARING = "PostgreSQL  "
 UP = "list your items"
 # What stands between a terminal and a run: nothing, or a make that does not pass on what the terminal tells it.
@@ -113,7 +110,7 @@ def spare_repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture(scope="module")
 def running(repository: Repository) -> Iterator[Run]:
-    with repository.run(**UNMEASURED) as run:
+    with repository.run() as run:
         run.wait_for(UP)
         yield run
 
@@ -152,7 +149,7 @@ def test_what_is_secret_is_readable_by_its_owner_alone(running: Run, repository:
 
 
 def test_a_second_run_at_the_same_time_is_refused(running: Run, repository: Repository) -> None:
-    with repository.run(**UNMEASURED) as second:
+    with repository.run() as second:
         assert f"Another run (process {running.process.pid}) already uses" in second.refusal()
 
 
@@ -175,7 +172,7 @@ def test_the_next_run_finds_its_data(running: Run, repository: Repository) -> No
     if running.process.poll() is None:
         assert_ends(running, signal.SIGINT)
 
-    with repository.run(**UNMEASURED) as run:
+    with repository.run() as run:
         run.wait_for(UP)
 
         (listed,) = paste([run.commands[0], run.commands[2]])
@@ -207,7 +204,7 @@ def test_a_closed_terminal_ends_the_run(spare_repository: Repository, between: t
 
 
 def test_a_run_whose_output_is_closed_ends_as_well(spare_repository: Repository) -> None:
-    with spare_repository.run("/bin/sh", "-c", 'exec "$@" >&-', "sh", *RUN, **UNMEASURED) as run:
+    with spare_repository.run("/bin/sh", "-c", 'exec "$@" >&-', "sh", *RUN) as run:
         run.wait_for(PREPARING)
 
         assert_ends(run, signal.SIGTERM)
@@ -215,7 +212,7 @@ def test_a_run_whose_output_is_closed_ends_as_well(spare_repository: Repository)
 
 @pytest.mark.resilience
 def test_nothing_is_left_of_a_run_that_was_killed(spare_repository: Repository) -> None:
-    with spare_repository.run(**UNMEASURED) as run:
+    with spare_repository.run() as run:
         run.wait_for("Migrations  ")
         processes = run.processes()
 
@@ -242,7 +239,7 @@ def test_a_broken_env_file_is_one_sentence_that_names_the_setting(spare_reposito
     env_file = spare_repository.path / ".env"
     env_file.write_text("LOG_LEVEL=loud\n")
     try:
-        with spare_repository.run(**UNMEASURED) as run:
+        with spare_repository.run() as run:
             assert "LOG_LEVEL" in run.refusal()
             assert "Traceback" not in run.words
     finally:
@@ -250,7 +247,7 @@ def test_a_broken_env_file_is_one_sentence_that_names_the_setting(spare_reposito
 
 
 def test_a_database_that_is_away_is_one_sentence(spare_repository: Repository) -> None:
-    with spare_repository.run(AUTH_DATABASE_URL=f"postgresql://ada@{LOOPBACK}:{free_port()}/a", **UNMEASURED) as run:
+    with spare_repository.run(AUTH_DATABASE_URL=f"postgresql://ada@{LOOPBACK}:{free_port()}/a") as run:
         assert run.refusal().startswith("auth-service migrate failed: ")
         assert "Traceback" not in run.words
 

@@ -17,7 +17,6 @@ from local_stack.supervisor import Supervisor
 Eventually = Callable[[Callable[[], bool]], bool]
 ProcessesNaming = Callable[[object], list[str]]
 
-pytestmark = pytest.mark.usefixtures("unmeasured_processes")
 IGNORE_SIGTERM = """
 import signal, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -51,9 +51,6 @@ script_location = %(here)s/migrations
 path_separator = os
 """
 
-# The services' own tests call the same commands without a process, and are measured.
-pytestmark = pytest.mark.usefixtures("unmeasured_processes")
-
 
 @pytest.fixture
 def service(tmp_path: Path) -> Path:

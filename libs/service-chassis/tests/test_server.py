@@ -71,7 +71,6 @@ def serving_process(port: int, *options: str, metrics_port: int | None = None) -
             process.kill()
 
 
-@pytest.mark.usefixtures("unmeasured_processes")
 def test_what_is_there_at_the_start_is_left_out_of_garbage_collection() -> None:
     port = free_port()
     with serving_process(port):
@@ -80,7 +79,6 @@ def test_what_is_there_at_the_start_is_left_out_of_garbage_collection() -> None:
         assert int(answer_of(port, "/left-out-of-garbage-collection")) > 10_000
 
 
-@pytest.mark.usefixtures("unmeasured_processes")
 def test_being_asked_to_end_is_no_failure() -> None:
     port = free_port()
     with serving_process(port) as process:
@@ -109,7 +107,6 @@ def test_a_request_that_is_under_way_is_finished_and_measured_before_the_end() -
         assert process.wait(timeout=5) == 0
 
 
-@pytest.mark.usefixtures("unmeasured_processes")
 def test_a_request_that_waits_is_told_at_once_that_the_process_is_to_end() -> None:
     port = free_port()
     with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:
@@ -135,7 +132,6 @@ def test_a_metrics_port_that_is_taken_stops_the_start_with_one_sentence(capfd: p
     )
 
 
-@pytest.mark.usefixtures("unmeasured_processes")
 def test_idle_connections_do_not_delay_the_end() -> None:
     port = free_port()
     with serving_process(port) as process, closing(http.client.HTTPConnection(LOOPBACK, port, timeout=10)) as client:

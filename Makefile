@@ -16,8 +16,8 @@ COMPILE   = $(UV) pip compile --quiet --universal --generate-hashes --python-ver
 	$(addprefix --no-emit-package ,$(notdir $(PARTS)))
 COVERAGE := $(if $(T),,-m slipcover --dont-wrap-pytest)
 WORKERS  := $(if $(T),0,auto)
-# Who names a path means all of it.
-WHICH    := $(if $(T),-m "not large and not images and not cluster")
+# Who names a path means all of it; the house rules are left to `make check`.
+WHICH    := $(if $(T),-m "not large and not images and not cluster",--ignore tests/architecture)
 
 # Where Python may not keep what it compiled, each process that a test starts compiles the services anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -67,7 +67,7 @@ images-test: .venv/.installed ## Build both images and run them, and a whole rel
 	@$(VENV) -m pytest -n 0 -m images tests/images
 
 .PHONY: check
-check: fmt-check lint types imports dead-code ## Check format, lint, types, imports and dead code
+check: fmt-check lint types imports dead-code rules ## Check format, lint, types, imports, dead code and house rules
 
 .PHONY: fmt
 fmt: .venv/.installed ## Format the code and repair what lint can repair
@@ -184,6 +184,10 @@ imports: .venv/.installed ## Check that imports point down, as pyproject.toml sa
 .PHONY: dead-code
 dead-code: .venv/.installed ## Find code that nothing uses
 	@! $(VENV) -m vulture | grep -Ev ': unused (import|variable|attribute) '
+
+.PHONY: rules
+rules: .venv/.installed ## Check the house rules that no tool knows, and that locks and descriptions are current
+	@$(VENV) -m pytest --quiet -n auto --maxprocesses=8 tests/architecture
 
 # Its dependencies are pinned to old versions of ours, so it has an environment of its own. The case `bare` turns safety off on purpose.
 CHECKOV := checkov==3.3.30

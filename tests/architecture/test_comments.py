@@ -4,6 +4,7 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,7 @@ def find_promises_without_issue(source: str) -> Iterator[str]:
             yield f"{line}: {comment}"
 
 
+@cache
 def comments(source: str) -> list[tuple[int, str]]:
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     return [(token.start[0], token.string) for token in tokens if token.type == tokenize.COMMENT]

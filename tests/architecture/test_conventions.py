@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def find_excess_lines(source: str) -> Iterator[str]:
 
 
 def find_missing_docstring(source: str) -> Iterator[str]:
-    if ast.get_docstring(ast.parse(source)) is None:
+    if ast.get_docstring(parsed(source)) is None:
         yield "1: a module says in one line what it is for"
 
 
@@ -56,8 +57,14 @@ def find_nameless_parts(path: Path) -> list[str]:
     return [part for part in (*path.parts[:-1], path.stem.removeprefix("test_")) if NAMELESS.match(part.strip("_"))]
 
 
+@cache
 def functions(source: str) -> list[Function]:
-    return [node for node in ast.walk(ast.parse(source)) if isinstance(node, Function)]
+    return [node for node in ast.walk(parsed(source)) if isinstance(node, Function)]
+
+
+@cache
+def parsed(source: str) -> ast.Module:
+    return ast.parse(source)
 
 
 def positional_names(function: Function) -> list[str]:
@@ -77,7 +84,7 @@ def called_by_framework(function: Function, names: list[str]) -> bool:
 
 def listener_names(source: str) -> set[str]:
     """Give the functions that a module hands to SQLAlchemy's `event.listen`."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    calls = [node for node in ast.walk(parsed(source)) if isinstance(node, ast.Call)]
     listening = [call for call in calls if isinstance(call.func, ast.Attribute) and call.func.attr == "listen"]
     return {argument.id for call in listening for argument in call.args if isinstance(argument, ast.Name)}
 

@@ -45,7 +45,8 @@ def gateway(pair: RunningPair, tmp_path_factory: pytest.TempPathFactory) -> Iter
         with httpx.Client(base_url=f"http://127.0.0.1:{web}", timeout=10) as client:
             yield client
     finally:
-        process.terminate()
+        # Asked to end, it would wait for what has not been asked yet.
+        process.kill()
         process.wait()
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import pytest
 from sqlalchemy import Integer, column, select, text
@@ -47,7 +47,7 @@ def items(pool: StatementPool) -> DirectItemRepository:
 
 async def test_items_are_found_with_one_plan(items: DirectItemRepository, pool: StatementPool) -> None:
     for _ in range(2 * COMPARED_PLANS):
-        await items.find(UUID(int=0), owner_id=None)
+        await items.find(str(OWNER_ID), owner_id=None)
 
     assert await times_planned(pool) == COMPARED_PLANS
 

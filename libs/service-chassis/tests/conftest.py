@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from typing_extensions import override
 
 from service_chassis.application import new_application
+from service_chassis.log_context import begin_log_context
 from service_chassis.logs import configure_logging
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.plugin import NewDatabase
@@ -87,7 +88,7 @@ def _logging_as_it_was() -> Iterator[None]:
     yield
     root.handlers, root.level = handlers, level
     structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
+    begin_log_context({})
 
 
 @pytest.fixture

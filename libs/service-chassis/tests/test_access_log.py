@@ -11,6 +11,7 @@ import structlog
 from fastapi import APIRouter, FastAPI
 
 from service_chassis.access_log import AccessLog
+from service_chassis.log_context import add_to_log_context
 from service_chassis.logs import configure_logging
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.clients import running_client
@@ -26,14 +27,14 @@ router = APIRouter(prefix="/things")
 
 @router.get("/{thing_id}")
 async def read_thing(thing_id: str) -> str:
-    structlog.contextvars.bind_contextvars(user_id="user-1")
+    add_to_log_context(user_id="user-1")
     if thing_id == "broken":
         raise RuntimeError
     return thing_id
 
 
 def test_an_access_line_has_the_form_of_every_line(logged: Logged, new_settings: NewSettings) -> None:
-    structlog.contextvars.bind_contextvars(request_id="request-1")
+    add_to_log_context(request_id="request-1")
     structlog.stdlib.get_logger("access").info("request", **REQUEST)
     AccessLog(new_settings()).write(**REQUEST)
 

@@ -97,6 +97,12 @@ async def test_what_it_declines_the_route_answers_and_is_counted_once(client: ht
     assert requests.by == 1
 
 
+async def test_what_is_said_in_several_lines_the_route_judges(client: httpx.AsyncClient) -> None:
+    response = await client.get(THING, headers=[("If-None-Match", '"1"'), ("If-None-Match", '"2"')])
+
+    assert response.json() == {"route": "1"}
+
+
 async def test_an_expected_failure_is_a_problem(client: httpx.AsyncClient) -> None:
     with requests_rise(404) as requests:
         response = await client.get("/api/v1/things/missing")

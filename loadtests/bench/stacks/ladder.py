@@ -5,12 +5,11 @@ Each layer is a list of the functions that do its work, and of what takes their 
 
 import argparse
 import os
-from collections.abc import Callable, MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextlib import nullcontext
 from typing import Any
 from uuid import UUID
 
-import structlog
 from fastapi import FastAPI
 
 from items_service import main
@@ -40,9 +39,9 @@ def on_rung(layers: int, settings: Settings | None = None) -> FastAPI:
 
 
 def _remembering_items() -> Callable[..., Any]:
-    find, remembered = DirectItemRepository.find, dict[UUID, WrittenItem | None]()
+    find, remembered = DirectItemRepository.find, dict[str, WrittenItem | None]()
 
-    async def find_once(self: DirectItemRepository, item_id: UUID, *, owner_id: UUID | None) -> WrittenItem | None:
+    async def find_once(self: DirectItemRepository, item_id: str, *, owner_id: UUID | None) -> WrittenItem | None:
         if item_id not in remembered:
             remembered[item_id] = await find(self, item_id, owner_id=owner_id)
         return remembered[item_id]
@@ -53,8 +52,8 @@ def _remembering_items() -> Callable[..., Any]:
 def _remembering_caller() -> Callable[..., Any]:
     recall, remembered = HotEndpointsMiddleware._recall_caller, list[AccessToken]()  # noqa: SLF001  # a part of a layer
 
-    def recall_once(self: HotEndpointsMiddleware, scope: MutableMapping[str, Any]) -> AccessToken | None:
-        if not remembered and (caller := recall(self, scope)) is not None:
+    def recall_once(self: HotEndpointsMiddleware, headers: Mapping[bytes, bytes]) -> AccessToken | None:
+        if not remembered and (caller := recall(self, headers)) is not None:
             remembered.append(caller)
         return remembered[0] if remembered else None
 
@@ -79,7 +78,7 @@ LAYERS: dict[str, list[Part]] = {
     "the token": [(HotEndpointsMiddleware, "_recall_caller", _remembering_caller())],
     "ids and log context": [
         (hot_endpoints, "bind_request_ids", _same_ids),
-        (structlog.contextvars, "bind_contextvars", _nothing),
+        (hot_endpoints, "add_to_log_context", _nothing),
     ],
     "bounds and security headers": [
         (hot_endpoints, "find_refusal", _nothing),

@@ -4,7 +4,6 @@ import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
-import structlog
 from uuid_utils.compat import uuid7
 
 from auth_service.core.config import Settings
@@ -19,6 +18,7 @@ from auth_service.services.audit import AuditTrail
 from auth_service.services.token_pairs import FIRST_PARTY_CLIENT_ID
 from auth_service.services.tokens import TokenService
 from service_chassis.access_tokens.claims import SERVICE_SUBJECT_PREFIX
+from service_chassis.log_context import add_to_log_context
 
 # A revoked client's tokens live on until they expire, and a machine gets a new one for the price of a hash.
 SERVICE_TOKEN_LIFETIME = timedelta(minutes=5)
@@ -74,7 +74,7 @@ class TokenGrantService:
             # Commits: that somebody tried stays on record although the request is refused.
             await self._commit()
             raise InvalidClientError
-        structlog.contextvars.bind_contextvars(client_id=client.name)
+        add_to_log_context(client_id=client.name)
         return client
 
     async def _refresh(self, refresh_token: str) -> TokenPair:

@@ -4,12 +4,12 @@ import time
 from typing import Protocol
 from uuid import UUID
 
-import structlog
 from uuid_utils.compat import uuid7
 
 from auth_service.core.config import Settings
 from auth_service.core.security import SigningKeyPair, create_access_token
 from auth_service.schemas.tokens import TokenPair
+from service_chassis.log_context import add_to_log_context
 
 USER_SCOPES = ("items:read", "items:write", "users:me")
 SUPERUSER_SCOPES = (*USER_SCOPES, "admin")
@@ -36,7 +36,7 @@ def new_pair(
     holder: Holder, *, session_id: UUID, refresh_token: str, signing_key: SigningKeyPair, settings: Settings
 ) -> TokenPair:
     """Sign an access token, and return it with the refresh token."""
-    structlog.contextvars.bind_contextvars(user_id=str(holder.id))
+    add_to_log_context(user_id=str(holder.id))
     now = int(time.time())
     lifetime_seconds = settings.access_token_expire_minutes * 60
     scope = " ".join(SUPERUSER_SCOPES if holder.is_superuser else USER_SCOPES)

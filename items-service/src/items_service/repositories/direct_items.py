@@ -57,10 +57,10 @@ class DirectItemRepository:
         self._pool = pool
         self._items = SharedReads(self._fetch)
 
-    async def find(self, item_id: UUID, *, owner_id: UUID | None) -> WrittenItem | None:
-        """Find an item; `owner_id=None` means everybody's."""
+    async def find(self, item_id: str, *, owner_id: UUID | None) -> WrittenItem | None:
+        """Find an item by its id in the canonical form; `owner_id=None` means everybody's."""
         item = await self._items.find(item_id)
-        return item if item is not None and owner_id in {None, item.owner_id} else None
+        return item if item is not None and (owner_id is None or owner_id == item.owner_id) else None
 
     async def list_after(
         self, position: Position | None, *, owner_id: UUID, sort: str, words: str | None, limit: int
@@ -82,9 +82,9 @@ class DirectItemRepository:
         rows = await self._pool.fetch(_NEW_ITEM, **values)
         return cast("WrittenItem", rows[0]) if rows else None
 
-    async def _fetch(self, ids: list[UUID]) -> Mapping[UUID, WrittenItem]:
+    async def _fetch(self, ids: list[str]) -> Mapping[str, WrittenItem]:
         rows = cast("Sequence[WrittenItem]", await self._pool.fetch(_ITEMS, ids=ids))
-        return {item.id: item for item in rows}
+        return {str(item.id): item for item in rows}
 
 
 @lru_cache(REMEMBERED_PAGES)

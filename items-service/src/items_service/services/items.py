@@ -75,8 +75,8 @@ class DirectItems(ItemPages[str]):
         super().__init__(rows=items, cursors=cursors, caller=caller)
         self._items = items
 
-    async def get(self, item_id: UUID) -> WrittenItem:
-        """Return an item.
+    async def get(self, item_id: str) -> WrittenItem:
+        """Return an item by its id in the canonical form.
 
         Raises:
             ItemNotFoundError: there is none with this id, or it is somebody else's.

@@ -1,17 +1,19 @@
 """Writes the one access line of a request."""
 
+import logging
 import random
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 import structlog
 
-from service_chassis.logs import JsonLines, is_written
+from service_chassis.logs import JsonLines
 
 if TYPE_CHECKING:
     from service_chassis.settings import ServiceSettings
 
 _NAME = "access"
+_LOGGER = logging.getLogger(_NAME)
 _MESSAGE = "request"
 
 
@@ -34,4 +36,4 @@ class AccessLog:
 
     def _is_wanted(self, status: int) -> bool:
         is_sampled = status >= HTTPStatus.INTERNAL_SERVER_ERROR or random.random() < self._sample_ratio  # noqa: S311  # no secret
-        return is_sampled and is_written(_NAME)
+        return is_sampled and _LOGGER.isEnabledFor(logging.INFO)

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-import structlog
 from fastapi import Depends, FastAPI, Request
 from fastapi.security import SecurityScopes
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -12,6 +11,7 @@ from service_chassis.access_tokens.authentication import BearerToken, ServiceBea
 from service_chassis.access_tokens.claims import AccessToken, ServiceToken
 from service_chassis.database import Database
 from service_chassis.errors import InsufficientScopeError
+from service_chassis.log_context import add_to_log_context
 
 
 def install_dependencies(
@@ -49,7 +49,7 @@ async def get_access_token(
     """
     authenticator: TokenAuthenticator[AccessToken] = request.app.state.authenticator
     access_token = await authenticator.authenticate(token)
-    structlog.contextvars.bind_contextvars(user_id=str(access_token.subject))
+    add_to_log_context(user_id=str(access_token.subject))
     if not access_token.scopes.issuperset(required.scopes):
         raise InsufficientScopeError
     return access_token
@@ -66,7 +66,7 @@ async def get_service_token(
     """
     authenticator: TokenAuthenticator[ServiceToken] = request.app.state.service_authenticator
     service_token = await authenticator.authenticate(token)
-    structlog.contextvars.bind_contextvars(client_id=service_token.client_id)
+    add_to_log_context(client_id=service_token.client_id)
     if not service_token.scopes.issuperset(required.scopes):
         raise InsufficientScopeError
     return service_token

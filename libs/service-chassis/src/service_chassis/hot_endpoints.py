@@ -8,12 +8,11 @@ statement is waited for, as that takes a second at most.
 """
 
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import structlog
 from fastapi import FastAPI, Request
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
@@ -26,6 +25,7 @@ from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.cross_origin import cross_origin_rules
 from service_chassis.errors import InvalidTokenError, ServiceError
 from service_chassis.input_guard import MAXIMUM_BODY_BYTES, find_refusal
+from service_chassis.log_context import add_to_log_context
 from service_chassis.problem_details import service_error_response, unhandled_error_response
 from service_chassis.request_context import (
     CLIENT_CLOSED_REQUEST,
@@ -53,7 +53,7 @@ class HotRequest:
     path_values: dict[str, str]
     query: bytes
     path: str
-    headers: HeaderLines
+    headers: Mapping[bytes, bytes]
     body: bytes = b""
 
     @property
@@ -62,11 +62,6 @@ class HotRequest:
         if self.token is None:
             raise LookupError("this endpoint is for anybody")
         return self.token
-
-    def header(self, name: bytes) -> bytes | None:
-        """Return a header's value, joined as one where it was sent in several lines; None where it was not sent."""
-        values = [value for header, value in self.headers if header == name]
-        return b", ".join(values) if values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +152,14 @@ class HotEndpointsMiddleware:
         if at is None or find_refusal(scope, MAXIMUM_BODY_BYTES) is not None:
             return None
         endpoint, path_values = at
-        token = None if endpoint.scope is None else self._recall_caller(scope)
+        headers = dict(scope["headers"])
+        # What a header means that was sent in several lines, the route says.
+        if len(headers) < len(scope["headers"]):
+            return None
+        token = None if endpoint.scope is None else self._recall_caller(headers)
         if endpoint.scope is not None and (token is None or endpoint.scope not in token.scopes):
             return None
-        return endpoint, _hot_request(scope, token=token, path_values=path_values)
+        return endpoint, _hot_request(scope, token=token, path_values=path_values, headers=headers)
 
     def _at(self, scope: "Scope") -> tuple[HotEndpoint, dict[str, str]] | None:
         method, path = scope["method"], scope["path"]
@@ -173,12 +172,12 @@ class HotEndpointsMiddleware:
                 return endpoint, match.groupdict()
         return None
 
-    def _recall_caller(self, scope: "Scope") -> AccessToken | None:
-        sent = [value for name, value in scope["headers"] if name == b"authorization"]
-        if len(sent) != 1 or not sent[0].startswith(b"Bearer "):
+    def _recall_caller(self, headers: Mapping[bytes, bytes]) -> AccessToken | None:
+        sent = headers.get(b"authorization", b"")
+        if not sent.startswith(b"Bearer "):
             return None
         try:
-            return self._authenticator.recall(sent[0][7:].decode("latin-1"))
+            return self._authenticator.recall(sent[7:].decode("latin-1"))
         except InvalidTokenError:
             return None
 
@@ -188,14 +187,14 @@ class HotEndpointsMiddleware:
         """Answer and measure; return whether there was an answer."""
         bind_request_ids(scope)
         if request.token is not None:
-            structlog.contextvars.bind_contextvars(user_id=str(request.token.subject))
+            add_to_log_context(user_id=str(request.token.subject))
         answer: HotAnswer | None = _NO_ANSWER
         ACTIVE_REQUESTS.inc()
         try:
             answer = await _ask(endpoint, request, scope=scope)
             if answer is not None:
                 scope["route"] = endpoint
-                await self._send(answer, scope=scope, send=send)
+                await self._send(answer, request, scope=scope, send=send)
         finally:
             ACTIVE_REQUESTS.dec()
             if answer is not None:
@@ -207,8 +206,8 @@ class HotEndpointsMiddleware:
         observe_request(method=method, route=route, status=status, duration_seconds=duration_seconds)
         self._access_log.write(method=method, route=route, status=status, duration_seconds=duration_seconds)
 
-    async def _send(self, answer: HotAnswer, *, scope: "Scope", send: "Send") -> None:
-        if self._cross_origin is not None and any(name == b"origin" for name, _ in scope["headers"]):
+    async def _send(self, answer: HotAnswer, request: HotRequest, *, scope: "Scope", send: "Send") -> None:
+        if self._cross_origin is not None and b"origin" in request.headers:
             send = partial(self._cross_origin.send, send=send, request_headers=Headers(scope=scope))
         headers = [*answer.headers, (REQUEST_ID_HEADER, scope["state"]["request_id"].encode())]
         if answer.body:
@@ -218,10 +217,12 @@ class HotEndpointsMiddleware:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-def _hot_request(scope: "Scope", *, token: AccessToken | None, path_values: dict[str, str]) -> HotRequest:
+def _hot_request(
+    scope: "Scope", *, token: AccessToken | None, path_values: dict[str, str], headers: Mapping[bytes, bytes]
+) -> HotRequest:
     client = scope.get("client")
     address = "" if client is None else client[0]
-    return HotRequest(token, address, path_values, scope["query_string"], scope["path"], scope["headers"])
+    return HotRequest(token, address, path_values, scope["query_string"], scope["path"], headers)
 
 
 async def _ask(endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope") -> HotAnswer | None:

@@ -2,6 +2,7 @@
 
 import re
 from http import HTTPStatus
+from itertools import chain
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_to_bytes
 
@@ -10,7 +11,7 @@ from fastapi import HTTPException, Request
 from service_chassis.problem_details import problem_response
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -57,7 +58,13 @@ class InputGuardMiddleware:
 
 def find_refusal(scope: "Scope", maximum_bytes: int) -> Refusal | None:
     """Judge what is known of a request before its body; `maximum_bytes` is what that may have."""
-    return _judge_target(scope) or _judge_headers(scope) or _judge_declared_body(scope, maximum_bytes)
+    lines = scope["headers"]
+    headers = dict(lines)
+    return (
+        _judge_target(scope)
+        or _judge_headers(lines, is_any_repeated=len(headers) < len(lines))
+        or _judge_declared_body(headers.get(b"content-length"), maximum_bytes)
+    )
 
 
 def _judge_target(scope: "Scope") -> Refusal | None:
@@ -73,27 +80,23 @@ def _judge_target(scope: "Scope") -> Refusal | None:
     return None
 
 
-def _judge_headers(scope: "Scope") -> Refusal | None:
-    headers = scope["headers"]
-    if sum([len(name) + len(value) for name, value in headers]) > MAXIMUM_HEADER_BYTES:
+def _judge_headers(lines: "Sequence[tuple[bytes, bytes]]", *, is_any_repeated: bool) -> Refusal | None:
+    if sum(map(len, chain.from_iterable(lines))) > MAXIMUM_HEADER_BYTES:
         detail = f"The headers exceed {MAXIMUM_HEADER_BYTES} bytes."
         return HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", detail
-    names = [name for name, _ in headers if name in _SINGLE_HEADERS]
+    names = [name for name, _ in lines if name in _SINGLE_HEADERS] if is_any_repeated else []
     if len(names) != len(set(names)):
         return HTTPStatus.BAD_REQUEST, "repeated_header", "A header that may be sent once was sent twice."
     return None
 
 
-def _judge_declared_body(scope: "Scope", maximum_bytes: int) -> Refusal | None:
-    if _declared_body_bytes(scope) > maximum_bytes:
-        return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content_too_large", _too_large(maximum_bytes)
-    return None
+def _judge_declared_body(declared: bytes | None, maximum_bytes: int) -> Refusal | None:
+    if declared is None or _number(declared) <= maximum_bytes:
+        return None
+    return HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "content_too_large", _too_large(maximum_bytes)
 
 
-def _declared_body_bytes(scope: "Scope") -> int:
-    declared = dict(scope["headers"]).get(b"content-length")
-    if declared is None:
-        return 0
+def _number(declared: bytes) -> int:
     try:
         return int(declared)
     except ValueError:

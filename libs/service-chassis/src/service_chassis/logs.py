@@ -13,6 +13,8 @@ import orjson
 import structlog
 from opentelemetry import trace
 
+from service_chassis.log_context import log_context, merge_log_context
+
 if TYPE_CHECKING:
     from service_chassis.settings import ServiceSettings
 
@@ -21,7 +23,7 @@ def configure_logging(settings: "ServiceSettings") -> None:
     """Send every line of this process, whoever writes it, through one formatter."""
     on_terminal = settings.log_format == "console" or (settings.log_format == "auto" and sys.stdout.isatty())
     shared: list[structlog.typing.Processor] = [
-        structlog.contextvars.merge_contextvars,
+        merge_log_context,
         *([_add_span] if settings.otel_exporter_otlp_endpoint is not None else []),
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -48,14 +50,17 @@ class JsonLines(logging.StreamHandler[TextIO]):
     @staticmethod
     def in_use() -> "JsonLines | None":
         """Return what writes the lines of this process; None where people read them."""
-        return next((handler for handler in logging.getLogger().handlers if isinstance(handler, JsonLines)), None)
+        for handler in logging.root.handlers:
+            if isinstance(handler, JsonLines):
+                return handler
+        return None
 
     def write(self, message: str, *, logger: str, fields: Mapping[str, object]) -> None:
         """Write a line of the level INFO with what is bound to the current request."""
-        line: dict[str, object] = {"timestamp": _now(), "level": "info", "logger": logger, "message": message}
-        line |= structlog.contextvars.get_contextvars()
-        line |= fields
-        text = orjson.dumps(line).decode() + self.terminator
+        text = orjson.dumps(
+            {"timestamp": _now(), "level": "info", "logger": logger, "message": message, **log_context(), **fields},
+            option=orjson.OPT_APPEND_NEWLINE,
+        ).decode()
         # Nobody reads any more, or the stream was closed; the request is not to fail for that.
         with contextlib.suppress(OSError, ValueError), self.lock or contextlib.nullcontext():
             self.stream.write(text)
@@ -70,11 +75,6 @@ def _now() -> str:
 @lru_cache(maxsize=1)
 def _second(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def is_written(logger: str) -> bool:
-    """Whether lines of the level INFO are written for this logger."""
-    return logging.getLogger(logger).isEnabledFor(logging.INFO)
 
 
 def _add_span(*call: Any) -> structlog.typing.EventDict:

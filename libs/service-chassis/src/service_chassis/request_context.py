@@ -4,9 +4,10 @@ import re
 import time
 from typing import TYPE_CHECKING
 
-import structlog
 from opentelemetry import trace
 from uuid_utils import uuid7
+
+from service_chassis.log_context import begin_log_context
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -61,8 +62,7 @@ def bind_request_ids(scope: "Scope") -> str:
     """Bind the ids of a request that begins to its scope and to every line that is written for it; return its own."""
     ids = {"request_id": _request_id(scope), **_trace_ids()}
     scope.setdefault("state", {}).update(ids)
-    structlog.contextvars.clear_contextvars()
-    structlog.contextvars.bind_contextvars(**ids)
+    begin_log_context(ids)
     return ids["request_id"]
 
 

@@ -19,13 +19,11 @@ class HotTokens:
         return [HotEndpoint("POST", f"{prefix}/auth/refresh", answer=self._refresh)]
 
     async def _refresh(self, request: HotRequest) -> HotAnswer | None:
-        agents = [value for name, value in request.headers if name == b"user-agent"]
-        is_plain = request.header(b"content-type") == b"application/json" and not request.query
-        # Which of two programs counts, the route says.
-        asked = _refresh_request(request.body) if is_plain and len(agents) <= 1 else None
+        is_plain = request.headers.get(b"content-type") == b"application/json" and not request.query
+        asked = _refresh_request(request.body) if is_plain else None
         if asked is None:
             return None
-        device = device_of(request.address, agents[0].decode("latin-1") if agents else "")
+        device = device_of(request.address, request.headers.get(b"user-agent", b"").decode("latin-1"))
         pair = await self._exchange.exchange(asked.refresh_token.get_secret_value(), device=device)
         return None if pair is None else HotAnswer(pair.model_dump_json().encode())
 

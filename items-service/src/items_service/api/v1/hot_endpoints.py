@@ -1,8 +1,8 @@
 """The requests of which there are most, answered without the framework; each says what its route says."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl
-from uuid import UUID
 
 from pydantic import ValidationError
 from pydantic_core import from_json, to_json
@@ -14,6 +14,7 @@ from items_service.services.items import DirectItems
 from service_chassis.hot_endpoints import HotAnswer, HotEndpoint, HotRequest
 from service_chassis.pagination import next_page_link
 
+_CANONICAL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CREATED = 201
 _NOT_MODIFIED = 304
 
@@ -44,19 +45,19 @@ class HotItems:
         return HotAnswer(body.encode(), [] if link is None else [(b"link", link.encode("latin-1"))])
 
     async def _get_item(self, request: HotRequest) -> HotAnswer | None:
-        item_id = _canonical_id(request.path_values["item_id"])
-        if item_id is None:
+        item_id = request.path_values["item_id"]
+        if not _CANONICAL_ID.fullmatch(item_id):
             return None
         item = await self._items(request).get(item_id)
         headers = [(b"etag", etag(item.version).encode())]
-        if_none_match = request.header(b"if-none-match")
+        if_none_match = request.headers.get(b"if-none-match")
         if if_none_match is not None and item.version in versions_known(if_none_match.decode("latin-1")):
             return HotAnswer(headers=headers, status=_NOT_MODIFIED)
         return HotAnswer(item.json.encode(), headers)
 
     async def _create_item(self, request: HotRequest) -> HotAnswer | None:
-        is_plain = request.header(b"content-type") == b"application/json" and not request.query
-        new_item = _new_item(request.body) if is_plain and request.header(b"idempotency-key") is None else None
+        is_plain = request.headers.get(b"content-type") == b"application/json" and not request.query
+        new_item = _new_item(request.body) if is_plain and b"idempotency-key" not in request.headers else None
         if new_item is None:
             return None
         item = await self._items(request).create(new_item)
@@ -66,14 +67,6 @@ class HotItems:
     def _items(self, request: HotRequest) -> DirectItems:
         resources = self._resources
         return DirectItems(items=resources.direct_items, cursors=resources.cursors, caller=request.caller)
-
-
-def _canonical_id(text: str) -> UUID | None:
-    try:
-        item_id = UUID(text)
-    except ValueError:
-        return None
-    return item_id if str(item_id) == text else None
 
 
 def _parameters(query: bytes) -> dict[str, str] | None:

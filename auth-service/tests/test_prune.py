@@ -11,8 +11,10 @@ from auth_service.commands import main
 from auth_service.core.config import Settings
 from auth_service.errors import CursorTooOldError
 from auth_service.models import OutboxEvent
+from auth_service.repositories.outbox_events import OutboxNews
 from auth_service.services.event_feed import EventFeed
 from service_chassis.database import Database
+from service_chassis.statement_pool import StatementPool
 from service_chassis.testing.commands import run_command
 from service_chassis.testing.databases import EmptyableDatabase
 
@@ -117,7 +119,7 @@ async def test_old_events_go_but_for_deleted_users_and_who_missed_them_is_told(
     for event in events:
         await stored.execute(INSERT_EVENT, *event)
     settings = Settings(environment="local", database_url=emptied.url)
-    feed = EventFeed(own := Database(settings))
+    feed = EventFeed(own := Database(settings), news=OutboxNews(StatementPool(settings)))
     before = await read_all(feed, count=5)
     cursors = [(event.transaction_id, event.id) for event in before]
 

@@ -16,7 +16,7 @@ from auth_service.core.config import Settings
 from auth_service.models import KeyState
 from auth_service.repositories.audit_events import AuditEventRepository
 from auth_service.repositories.outbox_events import OutboxEventRepository
-from auth_service.repositories.signing_keys import SigningKeyRepository
+from auth_service.repositories.signing_keys import SigningKeyReader, SigningKeyRepository
 from auth_service.schemas.devices import COMMAND_LINE
 from auth_service.services.audit import AuditTrail
 from auth_service.services.events import EventPublisher
@@ -24,6 +24,7 @@ from auth_service.services.key_rotation import KeyRotation, KeyTimes, Replacemen
 from auth_service.services.key_sealing import KeySealing
 from auth_service.services.signing_keys import SigningKeys
 from service_chassis.database import Database
+from service_chassis.statement_pool import StatementPool
 from service_chassis.testing.databases import EmptyableDatabase
 
 # So short that a test can watch keys come and go.
@@ -43,8 +44,10 @@ class Replica:
         self._times = times
         self._sealing = KeySealing(settings.secret_key)
         self.database = Database(settings)
+        self.statement_pool = StatementPool(settings)
         self.keys = SigningKeys(
             database=self.database,
+            reader=SigningKeyReader(self.statement_pool),
             sealing=self._sealing,
             times=times,
             new_rotation=self._new_rotation,
@@ -111,6 +114,7 @@ async def new_replica(database: EmptyableDatabase) -> AsyncIterator[Callable[...
             values: dict[str, Any] = {"environment": "local", "database_url": database.url} | settings
             replica = Replica(Settings(**values), replace(WATCHABLE, **(times or {})))
             replicas.push_async_callback(replica.database.close)
+            replicas.push_async_callback(replica.statement_pool.close)
             replicas.push_async_callback(replica.keys.close)
             if follows:
                 replica.keys.start()

@@ -12,8 +12,8 @@ from auth_service.core.security import PasswordHashing
 from auth_service.metrics import PASSWORD_HASH_JOBS, PASSWORD_HASH_THREADS
 from auth_service.repositories.audit_events import AuditEventRepository
 from auth_service.repositories.direct_sessions import DirectSessionRepository
-from auth_service.repositories.outbox_events import OutboxEventRepository
-from auth_service.repositories.signing_keys import SigningKeyRepository
+from auth_service.repositories.outbox_events import OutboxEventRepository, OutboxNews
+from auth_service.repositories.signing_keys import SigningKeyReader, SigningKeyRepository
 from auth_service.schemas.devices import THIS_SERVICE, Device
 from auth_service.services.audit import AuditTrail
 from auth_service.services.background import BackgroundWork
@@ -57,6 +57,7 @@ class Resources:
         self.cursors = CursorSigner(settings.secret_key)
         self.signing_keys = SigningKeys(
             database=self.database,
+            reader=SigningKeyReader(self.statement_pool),
             sealing=KeySealing(settings.secret_key),
             times=KeyTimes.of(settings),
             new_rotation=partial(new_key_rotation, settings=settings, device=THIS_SERVICE),
@@ -72,7 +73,7 @@ class Resources:
             verifier=ServiceTokenVerifier(issuer=settings.token_issuer, audience=settings.service_token_audience),
             keys=self.signing_keys,
         )
-        self.event_feed = EventFeed(self.database)
+        self.event_feed = EventFeed(self.database, news=OutboxNews(self.statement_pool))
         self.session_count = SessionCount(self.database)
         self.gauges = Gauges(
             partial(show_connections, self.database, self.statement_pool),

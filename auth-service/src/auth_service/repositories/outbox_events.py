@@ -10,6 +10,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from auth_service.models import OutboxEvent, OutboxEventType, OutboxHorizon
+from service_chassis.statement_pool import Statement, StatementPool
 from service_chassis.transactions import call_on_commit
 
 Position = tuple[int, int]
@@ -33,6 +34,26 @@ _HORIZON = tuple_(OutboxHorizon.transaction_id, OutboxHorizon.event_id)
 _IS_OF_THIS_SERVER = OutboxHorizon.transaction_id < _NEXT_TO_BEGIN
 # No event can come to stand before one of these any more, however transactions interleave.
 _SETTLED = OutboxEvent.transaction_id < _OLDEST_RUNNING
+
+
+_NEWEST = Statement(
+    select(OutboxEvent.transaction_id, OutboxEvent.id)
+    .where(_SETTLED)
+    .order_by(OutboxEvent.transaction_id.desc(), OutboxEvent.id.desc())
+    .limit(1)
+)
+
+
+class OutboxNews:
+    """Tells in one cheap statement whether there is anything to read, which there hardly ever is."""
+
+    def __init__(self, pool: StatementPool) -> None:
+        self._pool = pool
+
+    async def find_newest_position(self) -> Position:
+        """Return where the last event stands that can be read."""
+        rows = await self._pool.fetch(_NEWEST)
+        return (rows[0].transaction_id, rows[0].id) if rows else BEGINNING
 
 
 class OutboxEventRepository:
@@ -59,13 +80,6 @@ class OutboxEventRepository:
         statement = select(OutboxEvent).where(_after(position, _POSITION), _SETTLED)
         statement = statement.order_by(OutboxEvent.transaction_id, OutboxEvent.id).limit(limit)
         return (await self._session.scalars(statement)).all()
-
-    async def find_newest_position(self) -> Position:
-        """Return where the last event stands that can be read."""
-        newest = select(OutboxEvent.transaction_id, OutboxEvent.id).where(_SETTLED)
-        newest = newest.order_by(OutboxEvent.transaction_id.desc(), OutboxEvent.id.desc()).limit(1)
-        row = (await self._session.execute(newest)).one_or_none()
-        return BEGINNING if row is None else (row.transaction_id, row.id)
 
     async def keeps_what_follows(self, position: Position) -> bool:
         """Say whether nothing after a position was pruned; a position of another database is none of these."""

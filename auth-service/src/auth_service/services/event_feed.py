@@ -9,7 +9,7 @@ import structlog
 from auth_service.errors import CursorTooOldError
 from auth_service.metrics import EVENT_FEED_WAITING
 from auth_service.models import OutboxEvent
-from auth_service.repositories.outbox_events import BEGINNING, OutboxEventRepository, Position
+from auth_service.repositories.outbox_events import BEGINNING, OutboxEventRepository, OutboxNews, Position
 from service_chassis.background import BackgroundLoop
 from service_chassis.database import Database
 from service_chassis.errors import DatabaseUnavailableError
@@ -24,8 +24,9 @@ logger = structlog.stdlib.get_logger(__name__)
 class EventFeed:
     """The events, in an order in which none is ever inserted before one that was read."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, news: OutboxNews) -> None:
         self._database = database
+        self._news = news
         self._waiting: dict[asyncio.Future[bool], Position] = {}
         # However many are woken at once, they read one after another, and leave the other connections to requests.
         self._reading = asyncio.Lock()
@@ -98,8 +99,7 @@ class EventFeed:
 
     async def _find_newest_position(self) -> Position | None:
         try:
-            async with self._database.session() as session:
-                return await OutboxEventRepository(session).find_newest_position()
+            return await self._news.find_newest_position()
         except DatabaseUnavailableError:
             return None
         except Exception:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from auth_service.core.security import SigningKeyPair
 from auth_service.metrics import SIGNING_KEY_AGE, SIGNING_KEYS
 from auth_service.models import KeyState
-from auth_service.repositories.signing_keys import SigningKeyRepository, StoredKey
+from auth_service.repositories.signing_keys import SigningKeyReader, SigningKeyRepository, StoredKey
 from auth_service.services.key_rotation import KeyRotation, KeyTimes
 from auth_service.services.key_sealing import KeySealing, UnsealedKeys
 from service_chassis.access_tokens.keys import VerificationKey, parse_key_set
@@ -54,12 +54,14 @@ class SigningKeys:
         self,
         *,
         database: Database,
+        reader: SigningKeyReader,
         sealing: KeySealing,
         times: KeyTimes,
         new_rotation: Callable[[AsyncSession], KeyRotation],
         read_every_seconds: float = READ_EVERY_SECONDS,
     ) -> None:
         self._database = database
+        self._reader = reader
         self._unsealed = UnsealedKeys(sealing)
         self._times = times
         self._new_rotation = new_rotation
@@ -165,12 +167,11 @@ class SigningKeys:
 
     async def _load(self) -> _KnownKeys:
         read_at = time.monotonic()
-        async with self._database.session() as session:
-            keys = SigningKeyRepository(session)
-            stored = await keys.newest_first()
-            if self._find_usable(stored) is None:
+        stored = await self._reader.newest_first()
+        if self._find_usable(stored) is None:
+            async with self._database.session() as session:
                 await self._new_rotation(session).provide()
-                stored = await keys.newest_first()
+            stored = await self._reader.newest_first()
         usable = self._find_usable(stored)
         if usable is None:
             # It was dropped in the meantime; the next reading provides another.

@@ -1,6 +1,10 @@
 """Fixtures of auth-service: applications on a real database, a client, and accounts made through the API."""
 
+import asyncio
+import contextlib
+import io
 import itertools
+import json
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -23,6 +27,7 @@ from auth_service.schemas.clients import ClientCreate
 from auth_service.schemas.devices import COMMAND_LINE
 from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
+from service_chassis.logs import configure_logging
 from service_chassis.testing.clients import running_client, settings_of, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
@@ -32,6 +37,9 @@ from service_chassis.testing.plugin import NewDatabase
 from service_chassis.testing.shared_statements import share_statements
 
 CHEAP_PASSWORD_CONTEXT = PASSWORD_CONTEXT.copy(argon2__memory_cost=8, argon2__time_cost=2)
+WAITS_FOR_A_LOCK = """
+SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
+"""
 _DOCUMENTED_PATHS: dict[str, Any] = {}
 
 
@@ -126,6 +134,34 @@ def new_user(client: httpx.AsyncClient) -> Callable[..., Awaitable[UserWithToken
         return UserWithToken.model_validate_json(response.content)
 
     return register
+
+
+@pytest.fixture
+def logged(app: FastAPI) -> Callable[[], list[dict[str, Any]]]:
+    """Return the lines that were written since it was asked last."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output):
+        configure_logging(app.state.resources.settings.model_copy(update={"log_format": "json"}))
+
+    def lines() -> list[dict[str, Any]]:
+        written = [json.loads(line) for line in output.getvalue().splitlines()]
+        output.seek(0)
+        output.truncate()
+        return written
+
+    return lines
+
+
+@pytest.fixture
+def until_somebody_waits(stored: asyncpg.Connection) -> Callable[[], Awaitable[None]]:
+    """Wait until a statement waits for a lock that another one holds."""
+
+    async def wait() -> None:
+        async with asyncio.timeout(0.8):
+            while not await stored.fetchval(WAITS_FOR_A_LOCK):  # noqa: ASYNC110  # PostgreSQL does not tell
+                await asyncio.sleep(0.005)
+
+    return wait
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     install_hot_endpoints(
         app,
-        HotTokens(resources.token_exchange).at(settings.api_v1_str),
+        HotTokens(resources).at(settings.api_v1_str),
         authenticator=resources.authenticator,
         settings=settings,
     )

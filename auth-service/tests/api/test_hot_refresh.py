@@ -1,9 +1,6 @@
 """A hot endpoint exchanges refresh tokens as its route does, however many ask at once."""
 
 import asyncio
-import contextlib
-import io
-import json
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -18,22 +15,18 @@ from auth_service.core.security import hash_refresh_token
 from auth_service.schemas.devices import Device
 from auth_service.schemas.tokens import TokenPair
 from auth_service.schemas.users import UserWithToken
-from service_chassis.logs import configure_logging
 from service_chassis.statement_pool import MAXIMUM_CONNECTIONS
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.metrics import metric, rise_of
 
 NewUser = Callable[..., Awaitable[UserWithToken]]
+UntilSomebodyWaits = Callable[[], Awaitable[None]]
 
 REFRESH = "/api/v1/auth/refresh"
 JSON = {"Content-Type": "application/json", "X-Request-ID": "the-same-for-both", "User-Agent": "a browser"}
 # The route alone takes a parameter.
 FOR_THE_ROUTE = JSON | {"Content-Type": "application/json; charset=utf-8"}
-WAITS_FOR_A_LOCK = """
-SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'
-"""
-
 EXCHANGING_CONNECTIONS = """
 SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'WITH usable AS%'
 """
@@ -71,17 +64,15 @@ async def rows_of(stored: asyncpg.Connection, user: UserWithToken) -> list[Any]:
 
 
 async def test_a_refresh_is_answered_like_by_its_route(
-    app: FastAPI,
     client: httpx.AsyncClient,
     new_user: NewUser,
     stored: asyncpg.Connection,
     engine_statements: list[str],
+    logged: Callable[[], list[dict[str, Any]]],
 ) -> None:
     users = [await new_user(), await new_user()]
     engine_statements.clear()
-    output = io.StringIO()
-    with contextlib.redirect_stdout(output):
-        configure_logging(app.state.resources.settings.model_copy(update={"log_format": "json"}))
+    logged()
 
     with rise_of("tandem_tokens_issued_total", grant="refresh_token") as issued:
         hot = await refresh(client, users[0].token.refresh_token)
@@ -97,8 +88,7 @@ async def test_a_refresh_is_answered_like_by_its_route(
     assert {*of_hot} == {*of_ordinary}
     assert (of_hot["sub"], of_hot["ver"], of_hot["scope"]) == (str(users[0].id), 0, hot.json()["scope"])
     assert await rows_of(stored, users[0]) == await rows_of(stored, users[1])
-    written = map(json.loads, output.getvalue().splitlines())
-    lines = [line for line in written if line["logger"] == "access"]
+    lines = [line for line in logged() if line["logger"] == "access"]
     assert [line["user_id"] for line in lines] == [str(user.id) for user in users]
     assert {line["route"] for line in lines} == {REFRESH}
     assert lines[0].keys() == lines[1].keys()
@@ -154,7 +144,7 @@ async def test_of_many_who_exchange_a_token_at_once_one_does(
 
 
 async def exchange_during(
-    change: str, *, app: FastAPI, token: str, stored: asyncpg.Connection, database: EmptyableDatabase
+    change: str, *, app: FastAPI, token: str, until_somebody_waits: UntilSomebodyWaits, database: EmptyableDatabase
 ) -> TokenPair | None:
     """Exchange a token whose rows another transaction has changed, which commits when it is waited for."""
     other = await asyncpg.connect(database.url.get_secret_value())
@@ -163,7 +153,7 @@ async def exchange_during(
             await other.execute(change)
             exchange = app.state.resources.token_exchange
             exchanging = asyncio.create_task(exchange.exchange(token, device=Device("elsewhere", "agent")))
-            await until_somebody_waits(stored)
+            await until_somebody_waits()
         pair: TokenPair | None = await exchanging
     finally:
         await other.close()
@@ -182,11 +172,22 @@ async def exchange_during(
     ],
 )
 async def test_a_refresh_that_waited_for_a_change_judges_by_it_and_changes_nothing(
-    app: FastAPI, new_user: NewUser, stored: asyncpg.Connection, database: EmptyableDatabase, change: str
+    app: FastAPI,
+    new_user: NewUser,
+    stored: asyncpg.Connection,
+    database: EmptyableDatabase,
+    until_somebody_waits: UntilSomebodyWaits,
+    change: str,
 ) -> None:
     user = await new_user()
 
-    pair = await exchange_during(change, app=app, token=user.token.refresh_token, stored=stored, database=database)
+    pair = await exchange_during(
+        change,
+        app=app,
+        token=user.token.refresh_token,
+        until_somebody_waits=until_somebody_waits,
+        database=database,
+    )
 
     assert pair is None
     assert await stored.fetchval("SELECT count(*) FROM refresh_tokens WHERE sealed_successor IS NOT NULL") == 0
@@ -201,11 +202,22 @@ async def test_a_refresh_that_waited_for_a_change_judges_by_it_and_changes_nothi
     ],
 )
 async def test_a_refresh_that_waited_for_what_does_not_concern_it_is_made_whole(
-    app: FastAPI, new_user: NewUser, stored: asyncpg.Connection, database: EmptyableDatabase, change: str
+    app: FastAPI,
+    new_user: NewUser,
+    stored: asyncpg.Connection,
+    database: EmptyableDatabase,
+    until_somebody_waits: UntilSomebodyWaits,
+    change: str,
 ) -> None:
     user = await new_user()
 
-    pair = await exchange_during(change, app=app, token=user.token.refresh_token, stored=stored, database=database)
+    pair = await exchange_during(
+        change,
+        app=app,
+        token=user.token.refresh_token,
+        until_somebody_waits=until_somebody_waits,
+        database=database,
+    )
 
     assert pair is not None
     # The rows are newer than what the statement saw when it began, and each of its parts has to change them.
@@ -218,7 +230,11 @@ async def test_a_refresh_that_waited_for_what_does_not_concern_it_is_made_whole(
 
 
 async def test_a_refresh_locks_its_token_before_its_session(
-    app: FastAPI, new_user: NewUser, stored: asyncpg.Connection, database: EmptyableDatabase
+    app: FastAPI,
+    new_user: NewUser,
+    stored: asyncpg.Connection,
+    database: EmptyableDatabase,
+    until_somebody_waits: UntilSomebodyWaits,
 ) -> None:
     user = await new_user()
     other = await asyncpg.connect(database.url.get_secret_value())
@@ -228,7 +244,7 @@ async def test_a_refresh_locks_its_token_before_its_session(
             await other.execute("SELECT FROM sessions FOR UPDATE")
             exchange = app.state.resources.token_exchange
             exchanging = asyncio.create_task(exchange.exchange(user.token.refresh_token, device=Device("", "")))
-            await until_somebody_waits(stored)
+            await until_somebody_waits()
             with pytest.raises(asyncpg.LockNotAvailableError):
                 await stored.execute("SELECT FROM refresh_tokens FOR UPDATE NOWAIT")
     finally:
@@ -250,10 +266,4 @@ async def test_its_connections_are_counted_with_the_others_and_closed_with_them(
 
     async with asyncio.timeout(2):
         while await stored.fetchval(EXCHANGING_CONNECTIONS):  # noqa: ASYNC110  # PostgreSQL does not tell
-            await asyncio.sleep(0.005)
-
-
-async def until_somebody_waits(stored: asyncpg.Connection) -> None:
-    async with asyncio.timeout(0.8):
-        while not await stored.fetchval(WAITS_FOR_A_LOCK):  # noqa: ASYNC110  # PostgreSQL does not tell
             await asyncio.sleep(0.005)

@@ -16,10 +16,11 @@ from auth_service.schemas.users import UserWithToken
 from auth_service.services.audit import AuditTrail
 
 NewUser = Callable[..., Awaitable[UserWithToken]]
+Logged = Callable[[], list[dict[str, Any]]]
 
 
-def audit_lines(caplog: pytest.LogCaptureFixture) -> list[dict[str, Any]]:
-    return [record.msg for record in caplog.records if record.name == "audit" and isinstance(record.msg, dict)]
+def audit_lines(logged: Logged) -> list[dict[str, Any]]:
+    return [line for line in logged() if line["logger"] == "audit"]
 
 
 async def log_in(client: httpx.AsyncClient, password: str, **headers: str) -> httpx.Response:
@@ -49,26 +50,27 @@ async def test_a_failed_login_stays_on_record_although_the_request_is_refused(
 
 
 async def test_an_event_is_a_log_line_with_a_stable_name(
-    client: httpx.AsyncClient, new_user: NewUser, caplog: pytest.LogCaptureFixture
+    client: httpx.AsyncClient, new_user: NewUser, logged: Logged
 ) -> None:
     user = await new_user("ada@example.com")
-    caplog.clear()
+    logged()
 
     await log_in(client, "a wrong one")
 
-    [line] = audit_lines(caplog)
-    assert (line["event"], line["user_id"], line["address"]) == ("login.failed", str(user.id), "127.0.0.1")
+    [line] = audit_lines(logged)
+    assert (line["message"], line["user_id"], line["address"]) == ("login.failed", str(user.id), "127.0.0.1")
+    assert (line["level"], line["reason"], len(line["trace_id"])) == ("info", "wrong_credentials", 32)
 
 
 @pytest.mark.usefixtures("client")
-async def test_what_did_not_happen_is_no_log_line(app: FastAPI, caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_did_not_happen_is_no_log_line(app: FastAPI, logged: Logged) -> None:
     with contextlib.suppress(LookupError):
         async with app.state.resources.database.session() as session:
             audit = AuditTrail(audit_events=AuditEventRepository(session), device=COMMAND_LINE)
             await audit.record(AuditEventType.LOGIN_SUCCEEDED)
             raise LookupError
 
-    assert not audit_lines(caplog)
+    assert not audit_lines(logged)
 
 
 async def test_the_trail_cannot_be_rewritten(new_user: NewUser, stored: asyncpg.Connection) -> None:

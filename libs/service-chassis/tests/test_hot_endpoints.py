@@ -1,25 +1,30 @@
 """What a hot endpoint does outside of the middlewares is what they do."""
 
+import asyncio
 import json
+import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI
+from fastapi import APIRouter, FastAPI, Request, Response
 
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.verification import TokenVerifier
-from service_chassis.errors import NotFoundError
+from service_chassis.errors import NotFoundError, ServiceError
 from service_chassis.hot_endpoints import HotAnswer, HotEndpoint, HotRequest, install_hot_endpoints
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.clients import running_client
 from service_chassis.testing.issuer import AUDIENCE, ISSUER, KeysOf, TokenIssuer
 from service_chassis.testing.metrics import Rise, rise_of
+from service_chassis.testing.servers import LOOPBACK, serving
 
 ORIGIN = "https://app.example.com"
 THING = "/api/v1/things/1"
+PATIENCE_SECONDS = 5
 HEADERS_OF_EVERY_ANSWER = {"cache-control", "content-security-policy", "x-content-type-options", "x-request-id"}
 
 router = APIRouter()
@@ -47,7 +52,13 @@ async def answer_by_id(request: HotRequest) -> HotAnswer | None:
 
 
 async def answer_anybody(request: HotRequest) -> HotAnswer | None:
+    if request.body == b"missing":
+        raise ThingNotFoundError
     return HotAnswer(request.address.encode() + b" says " + request.body, media_type=b"text/plain")
+
+
+def tersely(request: Request, error: ServiceError) -> Response:
+    return Response(f"{error.code} at {request.url.path}", error.status_code, media_type="text/x-error")
 
 
 @pytest.fixture
@@ -60,7 +71,7 @@ async def client(
     authenticator = TokenAuthenticator(verifier=verifier, keys=KeysOf(issuer))
     endpoints = [
         HotEndpoint("GET", "/api/v1/things/{thing_id}", scope="items:read", answer=answer_by_id),
-        HotEndpoint("POST", "/api/v1/echoes", answer=answer_anybody),
+        HotEndpoint("POST", "/api/v1/echoes", answer=answer_anybody, answer_error=tersely),
     ]
     install_hot_endpoints(app, endpoints, authenticator=authenticator, settings=settings)
     token = issuer.token()
@@ -167,3 +178,41 @@ async def test_an_endpoint_without_a_scope_answers_anybody(
     assert (response.text, response.headers["Content-Type"]) == ("127.0.0.1 says hello", "text/plain")
     [line] = [line for line in logged() if line["logger"] == "access"]
     assert (line["route"], line["status"], "user_id" in line) == ("/api/v1/echoes", 200, False)
+
+
+async def test_an_endpoint_answers_failures_in_a_form_of_its_own(client: httpx.AsyncClient) -> None:
+    response = await client.post("/api/v1/echoes", content=b"missing")
+
+    assert (response.status_code, response.text) == (404, "thing_not_found at /api/v1/echoes")
+    assert response.headers["Content-Type"].startswith("text/x-error")
+    assert HEADERS_OF_EVERY_ANSWER.issubset(response.headers)
+
+
+def test_a_client_that_hangs_up_ends_an_answer_that_may_wait(
+    new_app: Callable[..., FastAPI],
+    new_settings: Callable[..., ServiceSettings],
+    issuer: TokenIssuer,
+    logged: Callable[..., list[dict[str, Any]]],
+) -> None:
+    started, cancelled = threading.Event(), threading.Event()
+
+    async def wait(_: HotRequest) -> HotAnswer | None:
+        started.set()
+        try:
+            return await asyncio.Future[HotAnswer]()
+        finally:
+            cancelled.set()
+
+    app = new_app()
+    authenticator = TokenAuthenticator(verifier=TokenVerifier(issuer=ISSUER, audience=AUDIENCE), keys=KeysOf(issuer))
+    endpoint = HotEndpoint("POST", "/api/v1/waiting", answer=wait, may_wait=True)
+    install_hot_endpoints(app, [endpoint], authenticator=authenticator, settings=new_settings())
+
+    with serving(app) as port:
+        with socket.create_connection((LOOPBACK, port)) as connection:
+            connection.sendall(b"POST /api/v1/waiting HTTP/1.1\r\nHost: trial\r\nContent-Length: 2\r\n\r\n{}")
+            assert started.wait(PATIENCE_SECONDS)
+
+        assert cancelled.wait(PATIENCE_SECONDS)
+    [line] = [line for line in logged() if line["logger"] == "access"]
+    assert (line["route"], line["status"]) == ("/api/v1/waiting", 499)

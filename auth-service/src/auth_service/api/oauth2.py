@@ -50,11 +50,16 @@ def _answer_or(answer_elsewhere: ExceptionHandler) -> ExceptionHandler:
             response: Response = await answer_elsewhere(request, error)
             return response
         if isinstance(error, ServiceError):
-            return _oauth2_error(error.status_code, error.code, description=error.detail, headers=error.answer_headers)
+            return oauth2_error_response(request, error)
         invalid = cast("HTTPException", error)
         return _oauth2_error(invalid.status_code, _INVALID_REQUEST, description=invalid.detail, headers={})
 
     return answer
+
+
+def oauth2_error_response(_request: Request, error: ServiceError) -> Response:
+    """Answer a failure of a token endpoint."""
+    return _oauth2_error(error.status_code, error.code, description=error.detail, headers=error.answer_headers)
 
 
 def strict_form(model: type[FormType]) -> Callable[[Request], Coroutine[Any, Any, FormType]]:
@@ -65,11 +70,20 @@ def strict_form(model: type[FormType]) -> Callable[[Request], Coroutine[Any, Any
 
     async def read_form(request: Request) -> FormType:
         try:
-            return model.model_validate(await _read_parameters(request))
+            content_type = request.headers.get("Content-Type", "")
+            return _read_form(model, await request.body(), query=request.url.query, content_type=content_type)
         except ValidationError as error:
             raise _first_problem(error) from None
 
     return read_form
+
+
+def find_form(model: type[FormType], body: bytes, *, query: bytes, content_type: bytes) -> FormType | None:
+    """Read a form like `strict_form`; None for what it would refuse."""
+    try:
+        return _read_form(model, body, query=query.decode("latin-1"), content_type=content_type.decode("latin-1"))
+    except (HTTPException, ValidationError):
+        return None
 
 
 def form_body(model: type[StrictModel]) -> dict[str, Any]:
@@ -89,14 +103,17 @@ def documented_oauth2_errors(*errors: type[ServiceError]) -> dict[int | str, dic
     return {status: {"model": OAuth2ErrorBody, "description": text} for status, text in descriptions.items()}
 
 
-async def _read_parameters(request: Request) -> dict[str, str]:
-    if request.url.query:
+def _read_form(model: type[FormType], body: bytes, *, query: str, content_type: str) -> FormType:
+    if query:
         raise HTTPException(400, "Parameters belong in the body: URLs are written to logs.")
-    if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != FORM:
+    if content_type.partition(";")[0].strip().lower() != FORM:
         raise HTTPException(400, f"The body has to be declared as {FORM}.")
+    return model.model_validate(_parameters(body))
+
+
+def _parameters(body: bytes) -> dict[str, str]:
     try:
-        text = (await request.body()).decode("ascii")
-        pairs = parse_qsl(text, keep_blank_values=True, strict_parsing=True, errors="strict")
+        pairs = parse_qsl(body.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
     except ValueError:
         raise HTTPException(400, "The body is not a well-formed form.") from None
     parameters = dict(pairs)

@@ -1,16 +1,16 @@
 """Records what happens to the security of accounts: as rows, and as log lines with stable names."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 from uuid import UUID
 
-import structlog
-
 from auth_service.metrics import LOGINS, REFRESH_TOKEN_REUSE, SESSIONS_ENDED
 from auth_service.models import AuditEvent, AuditEventType
 from auth_service.schemas.devices import Device
+from service_chassis.logs import write_often
 
-logger = structlog.stdlib.get_logger("audit")
+_LOGGER = logging.getLogger("audit")
 
 
 class AuditEvents(Protocol):
@@ -77,7 +77,7 @@ class AuditTrail:
         _count(event_type, details)
         names = {"user_id": user_id, "actor_id": actor_id}
         ids = {name: str(value) for name, value in names.items() if value is not None}
-        logger.info(event_type.value, address=self._device.address, **ids, **details)
+        write_often(event_type.value, logger=_LOGGER, fields={"address": self._device.address, **ids, **details})
 
 
 def _count(event_type: AuditEventType, details: Mapping[str, Any]) -> None:

@@ -53,17 +53,18 @@ class LoginService:
             TooManyAttemptsError: from this network, or at this account.
             PasswordHashingBusyError: too many passwords wait to be hashed.
         """
-        async with self._queue.turn(), self._throttle.login_attempt(username) as allowance:
+        email = find_email_spelling(username)
+        async with self._queue.turn(), self._throttle.login_attempt(email or username) as allowance:
             try:
-                return await self._begin_session(username=username, password=password), allowance
+                return await self._begin_session(email, password), allowance
             except ServiceError as error:
                 error.answer_headers.update(allowance.fields())
                 raise
 
-    async def _begin_session(self, *, username: str, password: str) -> TokenPair:
+    async def _begin_session(self, email: str | None, password: str) -> TokenPair:
         # Before anything is changed, since without a key there is no pair.
         signing_key = await self._signing_keys.signing_key()
-        user = await self._get_who_knows(password, username=username)
+        user = await self._get_who_knows(email, password)
         outdated = self._password_hashing.needs_rehash(user.hashed_password)
         upgraded_hash = await self._password_hashing.hash(password) if outdated else None
         refresh_token, now = new_refresh_token(), datetime.now(UTC)
@@ -89,8 +90,7 @@ class LoginService:
             settings=self._settings,
         )
 
-    async def _get_who_knows(self, password: str, *, username: str) -> LoginUser:
-        email = find_email_spelling(username)
+    async def _get_who_knows(self, email: str | None, password: str) -> LoginUser:
         user = None if email is None else await self._logins.find_user(email)
         hashed_password = user.hashed_password if user is not None else None
         matches = await self._password_hashing.verify(password, hashed_password, may_match=self._may_log_in(user))

@@ -19,7 +19,6 @@ from auth_service.metrics import RATE_LIMIT_DECISIONS
 from auth_service.models import AuditEventType
 from auth_service.repositories.direct_logins import DirectLoginRepository
 from auth_service.schemas.devices import Device
-from auth_service.schemas.users import find_email_spelling
 from auth_service.services.audit import AuditTrail
 from auth_service.services.rate_limits import Count, RateLimits
 from service_chassis.database import is_unavailable
@@ -68,8 +67,10 @@ class Throttle:
         self._settings = settings
 
     @asynccontextmanager
-    async def login_attempt(self, username: str) -> AsyncIterator[Allowance]:
+    async def login_attempt(self, email: str) -> AsyncIterator[Allowance]:
         """Count an attempt to log in before the block, and say how many are left.
+
+        It is an attempt at the account with that address in the stored spelling, or at none.
 
         When the block ends well, somebody has proven who they are and has all attempts again. When something was away
         or busy, nobody has learned anything, and the attempt does not count.
@@ -77,20 +78,22 @@ class Throttle:
         Raises:
             TooManyAttemptsError: from this network, or at this account.
         """
+        account = self._account_key(email)
         counted: list[tuple[RateLimitItem, tuple[str, ...]]] = []
         try:
-            yield await self._admit_login(username, counted)
+            yield await self._admit_login(email, account=account, counted=counted)
         except Exception as error:
             if isinstance(error, UnavailableError) or is_unavailable(error):
                 for limit, names in counted:
                     await self._rate_limits.give_back(limit, *names)
             raise
         limit = self._settings.login_limit_per_account
-        await self._rate_limits.forget(limit, "account", self._account_key(username), self._network)
+        await self._rate_limits.forget(limit, "account", account, self._network)
 
-    async def _admit_login(self, username: str, counted: list[tuple[RateLimitItem, tuple[str, ...]]]) -> Allowance:
+    async def _admit_login(
+        self, email: str, *, account: str, counted: list[tuple[RateLimitItem, tuple[str, ...]]]
+    ) -> Allowance:
         await self.admit_network()
-        account = self._account_key(username)
         limit = self._settings.login_limit_per_account
         allowance = await self._admit("account", limit, account, self._network)
         counted.append((limit, ("account", account, self._network)))
@@ -98,7 +101,7 @@ class Throttle:
         everywhere = await self._rate_limits.count(limit, "account everywhere", account)
         if everywhere.admitted:
             counted.append((limit, ("account everywhere", account)))
-        admitted = everywhere.admitted or await self._is_known_here(username)
+        admitted = everywhere.admitted or await self._is_known_here(email)
         _count_decision("account-everywhere", admitted=admitted)
         if not admitted:
             await self._refuse(_allowance("account-everywhere", limit, count=everywhere), account)
@@ -146,13 +149,13 @@ class Throttle:
             await self._audit.record(AuditEventType.ATTEMPTS_REFUSED, policy=allowance.policy)
         raise TooManyAttemptsError({**allowance.fields(), "Retry-After": str(allowance.reset_seconds)})
 
-    async def _is_known_here(self, username: str) -> bool:
-        addresses = await self._logins.addresses_of(_spelling(username))
+    async def _is_known_here(self, email: str) -> bool:
+        addresses = await self._logins.addresses_of(email)
         return self._network in map(_network, addresses)
 
-    def _account_key(self, username: str) -> str:
+    def _account_key(self, email: str) -> str:
         # Whoever reads the counters must not learn addresses.
-        return hmac.digest(self._key, _spelling(username).encode(), hashlib.sha256).hex()
+        return hmac.digest(self._key, email.encode(), hashlib.sha256).hex()
 
 
 def _allowance(policy: str, limit: RateLimitItem, *, count: Count) -> Allowance:
@@ -161,10 +164,6 @@ def _allowance(policy: str, limit: RateLimitItem, *, count: Count) -> Allowance:
 
 def _count_decision(policy: str, *, admitted: bool) -> None:
     RATE_LIMIT_DECISIONS.labels(policy, "allowed" if admitted else "refused").inc()
-
-
-def _spelling(username: str) -> str:
-    return find_email_spelling(username) or username
 
 
 def _network(address: str) -> str:

@@ -1,6 +1,8 @@
 """Ends the work for a client that has hung up, so that its database connection is free for others."""
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,28 +23,38 @@ class HangUpMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request = _WatchedRequest(scope, receive)
-        timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, request.begin_to_watch)
+        has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
+        connection = WatchedConnection(receive, has_body=has_body)
+        with connection.watched():
+            await self._app(scope, connection.receive, send)
+
+
+class WatchedConnection:
+    """A client's connection; `has_body` says whether a body is still to come."""
+
+    def __init__(self, receive: "Receive", *, has_body: bool) -> None:
+        self._receive = receive
+        self._task = asyncio.current_task()
+        self._has_body = has_body
+        self._body_is_complete = asyncio.Event()
+        self._watcher: asyncio.Task[None] | None = None
+        self._hung_up = False
+        if not self._has_body:
+            self._body_is_complete.set()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Cancel what is done within when the client hangs up, and go on after it as if it were done."""
+        timer = asyncio.get_running_loop().call_later(WATCH_AFTER_SECONDS, self._begin_to_watch)
         try:
-            await self._app(scope, request.receive, send)
+            yield
         except asyncio.CancelledError:
-            if not request.hung_up:
+            if not self._hung_up:
                 raise
         finally:
             timer.cancel()
-            request.stop_watching()
-
-
-class _WatchedRequest:
-    def __init__(self, scope: "Scope", receive: "Receive") -> None:
-        self._receive = receive
-        self._task = asyncio.current_task()
-        self._has_body = any(name in {b"content-length", b"transfer-encoding"} for name, _ in scope["headers"])
-        self._body_is_complete = asyncio.Event()
-        self._watcher: asyncio.Task[None] | None = None
-        self.hung_up = False
-        if not self._has_body:
-            self._body_is_complete.set()
+            if self._watcher is not None:
+                self._watcher.cancel()
 
     async def receive(self) -> "Message":
         """Hand on the body; after it the watcher alone listens, and the application waits for what never comes."""
@@ -56,17 +68,13 @@ class _WatchedRequest:
             self._body_is_complete.set()
         return message
 
-    def begin_to_watch(self) -> None:
+    def _begin_to_watch(self) -> None:
         self._watcher = asyncio.create_task(self._watch(), name="watch for a hang-up")
-
-    def stop_watching(self) -> None:
-        if self._watcher is not None:
-            self._watcher.cancel()
 
     async def _watch(self) -> None:
         await self._body_is_complete.wait()
         while (await self._receive())["type"] != "http.disconnect":
             pass
-        self.hung_up = True
+        self._hung_up = True
         if self._task is not None:
             self._task.cancel()

@@ -9,11 +9,12 @@ statement is waited for, as that takes a second at most.
 
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -24,6 +25,7 @@ from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.cross_origin import cross_origin_rules
 from service_chassis.errors import InvalidTokenError, ServiceError
+from service_chassis.hang_up import WatchedConnection
 from service_chassis.input_guard import MAXIMUM_BODY_BYTES, find_refusal
 from service_chassis.log_context import add_to_log_context
 from service_chassis.problem_details import service_error_response, unhandled_error_response
@@ -81,8 +83,9 @@ _NO_ANSWER = HotAnswer(status=CLIENT_CLOSED_REQUEST)
 class HotEndpoint:
     """One endpoint: the method and path as its route declares them, the scope that it takes, and who answers.
 
-    `answer` returns None for what the route shall judge, and raises the route's own errors. Only a POST has a body.
-    Without a scope it is for anybody, and no token is looked for.
+    `answer` returns None for what the route shall judge, and raises the route's own errors, which `answer_error` puts
+    into the route's form. Only a POST has a body. Without a scope it is for anybody, and no token is looked for. One
+    that may wait ends when its client hangs up.
     """
 
     def __init__(
@@ -92,11 +95,15 @@ class HotEndpoint:
         *,
         answer: Callable[[HotRequest], Awaitable[HotAnswer | None]],
         scope: str | None = None,
+        may_wait: bool = False,
+        answer_error: Callable[[Request, ServiceError], Response] = service_error_response,
     ) -> None:
         self.method = method
         self.path = path
         self.scope = scope
+        self.may_wait = may_wait
         self.answer = answer
+        self.answer_error = answer_error
         self.pattern, _, _ = compile_path(path)
 
 
@@ -143,7 +150,13 @@ class HotEndpointsMiddleware:
         messages = await _receive_body(receive) if endpoint.method == "POST" else []
         request.body = b"".join([message.get("body", b"") for message in messages])
         is_complete = _is_whole(messages) and len(request.body) <= MAXIMUM_BODY_BYTES
-        if not is_complete or not await self._serve(endpoint, request, scope=scope, send=send, started_at=started_at):
+        is_answered = False
+        if is_complete:
+            with WatchedConnection(receive, has_body=False).watched() if endpoint.may_wait else nullcontext():
+                # What is broken off because the client has hung up needs no other answer.
+                is_answered = True
+                is_answered = await self._serve(endpoint, request, scope=scope, send=send, started_at=started_at)
+        if not is_answered:
             await self._app(scope, _beginning_with(messages, receive), send)
 
     def _find(self, scope: "Scope") -> tuple[HotEndpoint, HotRequest] | None:
@@ -229,7 +242,7 @@ async def _ask(endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope") ->
     try:
         return await endpoint.answer(request)
     except ServiceError as error:
-        response = service_error_response(Request(scope), error)
+        response = endpoint.answer_error(Request(scope), error)
     except Exception as error:  # noqa: BLE001  # it is logged, and answered like any that nobody expected
         response = unhandled_error_response(Request(scope), error)
     headers = [line for line in response.raw_headers if line[0] not in {b"content-type", b"content-length"}]

@@ -44,8 +44,20 @@ def configure_logging(settings: "ServiceSettings") -> None:
     _hand_over_library_loggers(settings)
 
 
+def write_often(message: str, *, logger: logging.Logger, fields: Mapping[str, object]) -> None:
+    """Write a line of the level INFO that comes with every request of a kind; as JSON it takes a short way.
+
+    Of a logger, the short way heeds the level alone.
+    """
+    json_lines = JsonLines.in_use()
+    if json_lines is None:
+        structlog.stdlib.get_logger(logger.name).info(message, **fields)
+    elif logger.isEnabledFor(logging.INFO):
+        json_lines.write(message, logger=logger.name, fields=fields)
+
+
 class JsonLines(logging.StreamHandler[TextIO]):
-    """Writes lines as JSON objects; that of each request also without a log record, at a fifth of the cost."""
+    """Writes lines as JSON objects; frequent ones also without a log record, at a fifth of the cost."""
 
     @staticmethod
     def in_use() -> "JsonLines | None":

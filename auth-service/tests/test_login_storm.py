@@ -21,8 +21,8 @@ from service_chassis.testing.databases import EmptyableDatabase
 ADA = {"email": "ada@example.com", "password": "correct horse battery staple"}
 LOGINS = 150
 HASHED_OR_QUEUED = AT_ONCE + MAXIMUM_WAITING
-# Two hashes at a time of 19 MiB each; the rest is what 150 connections and requests take.
-MEMORY_BOUND_MIB = 2 * 19 + 40
+# Two hashes at a time of 7 MiB each; the rest is what 150 connections and requests take.
+MEMORY_BOUND_MIB = 2 * 7 + 40
 
 pytestmark = [
     pytest.mark.resilience,

@@ -180,6 +180,9 @@ async def test_a_password_is_the_same_however_it_is_composed(
     [
         pytest.param(bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode(), id="bcrypt"),
         pytest.param(argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1).hash(PASSWORD), id="cheap"),
+        pytest.param(
+            argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD), id="more memory"
+        ),
     ],
 )
 async def test_an_outdated_hash_logs_in_and_is_upgraded(
@@ -192,7 +195,7 @@ async def test_an_outdated_hash_logs_in_and_is_upgraded(
 
     assert (first.status_code, second.status_code) == (200, 200)
     upgraded = await stored.fetchval("SELECT hashed_password FROM users")
-    assert upgraded.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert upgraded.startswith("$argon2id$v=19$m=7168,t=5,p=1$")
 
 
 async def test_a_wrong_password_upgrades_no_hash(

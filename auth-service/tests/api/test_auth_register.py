@@ -44,7 +44,7 @@ async def test_only_an_argon2id_hash_of_a_password_is_stored(
     response = await client.post(REGISTER, json=ADA)
 
     hashed_password = await stored.fetchval("SELECT hashed_password FROM users")
-    assert hashed_password.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert hashed_password.startswith("$argon2id$v=19$m=7168,t=5,p=1$")
     assert "hash" not in response.text
     assert PASSWORD not in response.text
 

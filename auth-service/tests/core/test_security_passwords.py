@@ -13,7 +13,7 @@ from auth_service.errors import PasswordHashingBusyError
 
 PASSWORD = "correct horse battery staple"
 HASHED = get_password_hash(PASSWORD)
-OUTDATED_ARGON2 = argon2.PasswordHasher(time_cost=1, memory_cost=8 * 1024, parallelism=1).hash(PASSWORD)
+OUTDATED_ARGON2 = argon2.PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1).hash(PASSWORD)
 OUTDATED_BCRYPT = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(4)).decode()
 
 
@@ -24,7 +24,7 @@ def test_a_hash_belongs_to_its_password_only() -> None:
 
 
 def test_a_hash_is_argon2id_as_owasp_recommends() -> None:
-    assert HASHED.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
+    assert HASHED.startswith("$argon2id$v=19$m=7168,t=5,p=1$")
 
 
 def test_two_hashes_of_one_password_differ() -> None:
@@ -79,9 +79,9 @@ def test_a_password_that_bcrypt_would_cut_off_does_not_match(password: str) -> N
     assert not verify_password(password, hashed)
 
 
-@pytest.mark.parametrize("cheaper", [{"time_cost": 1}, {"memory_cost": 8 * 1024}, {"type": argon2.Type.I}])
+@pytest.mark.parametrize("cheaper", [{"time_cost": 4}, {"memory_cost": 6 * 1024}, {"type": argon2.Type.I}])
 def test_a_hash_of_other_parameters_is_outdated(cheaper: dict[str, object]) -> None:
-    parameters = {"time_cost": 2, "memory_cost": 19 * 1024, "parallelism": 1} | cheaper
+    parameters = {"time_cost": 5, "memory_cost": 7 * 1024, "parallelism": 1} | cheaper
 
     hashed = argon2.PasswordHasher(**parameters).hash(PASSWORD)  # type: ignore[arg-type]  # each has its own type
 
@@ -100,10 +100,10 @@ def test_a_hash_of_today_is_not_outdated() -> None:
         pytest.param("garbage", id="text"),
         pytest.param("ü\0", id="beyond ASCII"),
         pytest.param("$argon2id$", id="name of the scheme"),
-        pytest.param("$argon2id$v=19$m=19456,t=2,p=1$abc$def", id="short salt"),
+        pytest.param("$argon2id$v=19$m=7168,t=5,p=1$abc$def", id="short salt"),
         pytest.param(HASHED.replace("v=19", "v=99"), id="unknown version"),
-        pytest.param(HASHED.replace("m=19456", "m=1"), id="too little memory"),
-        pytest.param(HASHED.replace("m=19456", "m=4294967295"), id="too much memory"),
+        pytest.param(HASHED.replace("m=7168", "m=1"), id="too little memory"),
+        pytest.param(HASHED.replace("m=7168", "m=4294967295"), id="too much memory"),
         pytest.param(HASHED[:-10], id="truncated"),
         pytest.param("$2b$12$short", id="short bcrypt"),
     ],

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 _OPERATION = re.compile(r"\w+")
 _TARGET = re.compile(r"\b(?:FROM|INTO|UPDATE)\s+(?:ONLY\s+)?([a-z_]\w*)")
+# What a statement of several parts writes; FOR UPDATE writes nothing.
+_WRITE = re.compile(r"\b(INSERT(?= INTO)|UPDATE(?= \w+ SET)|DELETE(?= FROM)) (?:INTO |FROM )?(\w+)")
 _SPAN = "tandem_span"
 _POSTGRES_PORT = 5432
 # Most statements belong to traces that are not recorded.
@@ -100,8 +102,10 @@ def _fail(span: Span | None, error: BaseException) -> None:
 
 @lru_cache(maxsize=1000)
 def _summarise(statement: str) -> tuple[str, str]:
-    """What a statement does, and that with its table: `SELECT`, and `SELECT items`."""
+    """What a statement does, and that with its tables: `SELECT`, and `SELECT items`."""
     operation = _OPERATION.search(statement)
-    target = _TARGET.search(statement)
     name = operation.group().upper() if operation else "SQL"
+    if name == "WITH" and (writes := _WRITE.findall(statement)):
+        return name, " ".join([name, *(f"{verb} {table}" for verb, table in writes)])
+    target = _TARGET.search(statement)
     return name, f"{name} {target.group(1)}" if target else name

@@ -84,3 +84,14 @@ async def test_a_server_that_is_away_is_unavailable_until_it_is_back(pool: State
 
     await door.open()
     assert await number_from(pool) == 7
+
+
+async def test_who_waits_for_a_connection_is_broken_off_when_the_pool_closes(pool: StatementPool, door: Door) -> None:
+    door.hold()
+    reading = asyncio.create_task(number_from(pool))
+    await asyncio.sleep(0.05)
+    await pool.close()
+    await door.open()
+
+    with pytest.raises(DatabaseUnavailableError):
+        await reading

@@ -14,6 +14,7 @@ from service_chassis.database import POOL_WAIT_SECONDS, connection_options, is_u
 from service_chassis.database_metrics import Connections, MeasuredStatement, MeasuredWait
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.tracing.database_spans import describe_database, statement_span
+from service_chassis.turns import Turns
 
 if TYPE_CHECKING:
     from sqlalchemy import Select
@@ -61,12 +62,10 @@ class StatementPool:
         if settings.otel_exporter_otlp_endpoint is not None:
             self._span_of = partial(statement_span, database=describe_database(url))
         _, address = _DIALECT.create_connect_args(url)
-        self._options = address | connection_options(settings)
-        self._pool: asyncpg.Pool | None = None
-        self._turns = asyncio.Semaphore(MAXIMUM_CONNECTIONS)
-        # Between two statements connections stay here: through the pool each of them would cost 60 µs.
+        self._options = address | connection_options(settings) | {"timeout": POOL_WAIT_SECONDS, "record_class": Row}
+        self._turns = Turns(MAXIMUM_CONNECTIONS, wait_seconds=POOL_WAIT_SECONDS)
+        self._connections: set[asyncpg.Connection] = set()
         self._idle: list[asyncpg.Connection] = []
-        self._used = 0
         self._pending = 0
 
     async def fetch(self, statement: Statement, **values: Any) -> Sequence[Row]:  # any column's type
@@ -88,14 +87,15 @@ class StatementPool:
 
     def connections(self) -> Connections:
         """Return how many connections there are now."""
-        return Connections(MAXIMUM_CONNECTIONS, self._used, len(self._idle), self._pending)
+        used = len(self._connections) - len(self._idle)
+        return Connections(MAXIMUM_CONNECTIONS, used, len(self._idle), self._pending)
 
     async def close(self) -> None:
         """Close the connections; whoever still waits for a statement is broken off."""
-        pool, self._pool = self._pool, None
+        connections, self._connections = self._connections, set()
         self._idle.clear()
-        if pool is not None:
-            pool.terminate()
+        for connection in connections:
+            connection.terminate()
 
     async def _run(
         self, statement: Statement, arguments: list[Any], *, connection: asyncpg.Connection
@@ -113,69 +113,41 @@ class StatementPool:
         self._pending += 1
         try:
             with MeasuredWait():
-                await self._wait_for_turn()
-                connection = self._last_used() or await self._new()
+                await self._turns.take()
+                return self._last_used() or await self._new()
         finally:
             self._pending -= 1
-        self._used += 1
-        return connection
-
-    async def _wait_for_turn(self) -> None:
-        if not self._turns.locked():
-            await self._turns.acquire()
-            return
-        async with asyncio.timeout(POOL_WAIT_SECONDS):
-            await self._turns.acquire()
 
     def _last_used(self) -> asyncpg.Connection | None:
         while self._idle:
             connection = self._idle.pop()
-            if not _is_closed(connection):
+            if not connection.is_closed():
                 return connection
+            self._connections.discard(connection)
         return None
 
     async def _new(self) -> asyncpg.Connection:
+        connections = self._connections
         try:
-            pool = await self._open()
-            return await pool.acquire(timeout=POOL_WAIT_SECONDS)
+            connection = await asyncpg.connect(**self._options)
         except BaseException:
             # There is no connection with which this turn would be given back.
-            self._turns.release()
+            self._turns.give_back()
             raise
+        connections.add(connection)
+        if connections is not self._connections:
+            # The pool was closed meanwhile.
+            connection.terminate()
+        return connection
 
     def _give_back(self, connection: asyncpg.Connection) -> None:
-        self._used -= 1
-        self._turns.release()
-        # The pool takes back by itself what is closed.
-        if not _is_closed(connection):
+        self._turns.give_back()
+        if connection.is_closed():
+            self._connections.discard(connection)
+        else:
             self._idle.append(connection)
-
-    async def _open(self) -> asyncpg.Pool:
-        if self._pool is None:
-            self._pool = asyncpg.create_pool(
-                **self._options,
-                min_size=0,
-                max_size=MAXIMUM_CONNECTIONS,
-                max_inactive_connection_lifetime=0,
-                reset=_leave_as_it_is,
-                record_class=Row,
-            )
-            # With no connection to open, this does not wait, and nobody sees it half made.
-            await self._pool
-        return self._pool
-
-
-def _is_closed(connection: asyncpg.Connection) -> bool:
-    try:
-        return bool(connection.is_closed())
-    except asyncpg.InterfaceError:
-        return True  # It broke, and the pool has taken it back already.
 
 
 def _says_that_the_connection_is_gone(error: Exception) -> bool:
     # The same class, but for wrong arguments, which would be a mistake here.
     return isinstance(error, asyncpg.InterfaceError) and not isinstance(error, ValueError)
-
-
-async def _leave_as_it_is(_connection: object) -> None:
-    """A single statement leaves nothing behind that the next one would see."""

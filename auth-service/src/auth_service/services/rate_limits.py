@@ -65,6 +65,10 @@ class RateLimits:
         """Show whether all replicas count together."""
         RATE_LIMITS_SHARED.set(self.is_shared)
 
+    async def admits(self, limit: RateLimitItem, *names: str) -> bool:
+        """Count an attempt unless the limit is reached, and say no more than whether it was counted."""
+        return await self._with_limiter(lambda limiter: limiter.hit(limit, *names))
+
     async def count(self, limit: RateLimitItem, *names: str) -> Count:
         """Count an attempt unless the limit is reached."""
 

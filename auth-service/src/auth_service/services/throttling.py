@@ -5,7 +5,6 @@ was used from counts against that network's own attempts only.
 """
 
 import hashlib
-import hmac
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -93,7 +92,7 @@ class Throttle:
     async def _admit_login(
         self, email: str, *, account: str, counted: list[tuple[RateLimitItem, tuple[str, ...]]]
     ) -> Allowance:
-        await self.admit_network()
+        await self._admit_quickly("network", self._settings.login_limit_per_network, self._network)
         limit = self._settings.login_limit_per_account
         allowance = await self._admit("account", limit, account, self._network)
         counted.append((limit, ("account", account, self._network)))
@@ -142,6 +141,13 @@ class Throttle:
             await self._refuse(allowance, *names)
         return allowance
 
+    async def _admit_quickly(self, policy: str, limit: RateLimitItem, *names: str) -> None:
+        # How much is left takes as long to know as the attempt to count, and here only who is refused is told.
+        if await self._rate_limits.admits(limit, policy, *names):
+            _count_decision(policy, admitted=True)
+        else:
+            await self._admit(policy, limit, *names)
+
     async def _refuse(self, allowance: Allowance, *names: str) -> None:
         # One record for each window: refusing is cheap, and must not become a way to fill the audit trail.
         once = RateLimitItemPerSecond(1, allowance.window_seconds)
@@ -155,7 +161,7 @@ class Throttle:
 
     def _account_key(self, email: str) -> str:
         # Whoever reads the counters must not learn addresses.
-        return hmac.digest(self._key, email.encode(), hashlib.sha256).hex()
+        return hashlib.blake2b(email.encode(), key=self._key, digest_size=32).hexdigest()
 
 
 def _allowance(policy: str, limit: RateLimitItem, *, count: Count) -> Allowance:

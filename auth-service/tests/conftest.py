@@ -32,6 +32,7 @@ from service_chassis.testing.clients import running_client, settings_of, share_r
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import ISSUER, SERVICE_AUDIENCE
+from service_chassis.testing.kept_connections import KeptConnections
 from service_chassis.testing.mailbox import Mailbox, open_mailbox
 from service_chassis.testing.plugin import NewDatabase
 from service_chassis.testing.shared_statements import share_statements
@@ -49,10 +50,11 @@ def database(new_database: NewDatabase) -> EmptyableDatabase:
 
 
 @pytest.fixture
-def unmigrated_database(database: EmptyableDatabase) -> EmptyableDatabase:
+def unmigrated_database(database: EmptyableDatabase, kept_connections: KeptConnections) -> EmptyableDatabase:
     """Give a database of its own, without any table."""
     url = make_url(database.url.get_secret_value())
-    unmigrated = EmptyableDatabase(url.set(database=f"{url.database}_unmigrated"), package="auth_service")
+    url = url.set(database=f"{url.database}_unmigrated")
+    unmigrated = EmptyableDatabase(url, package="auth_service", connections=kept_connections)
     unmigrated.create()
     return unmigrated
 
@@ -64,14 +66,19 @@ def password_context() -> CryptContext:
 
 
 @pytest.fixture
-async def new_app(database: EmptyableDatabase, password_context: CryptContext) -> AsyncIterator[Callable[..., FastAPI]]:
+async def new_app(
+    database: EmptyableDatabase, password_context: CryptContext, kept_connections: KeptConnections
+) -> AsyncIterator[Callable[..., FastAPI]]:
     """Build applications on one database, as replicas are; its rows are gone after the test."""
 
-    def build(**settings: Any) -> FastAPI:  # each setting has a type of its own
+    def build(*, closes_connections: bool = False, **settings: Any) -> FastAPI:  # each setting has a type of its own
         values: dict[str, Any] = {"environment": "local", "database_url": database.url} | settings
         app = share_routes(create_app(settings_of(Settings, **values)))
         share_statements(app.state.resources.database.engine)
-        app.state.resources.password_hashing = PasswordHashing(context=password_context)
+        resources = app.state.resources
+        if values["database_url"] == database.url and not closes_connections:
+            kept_connections.share(resources.database.engine, resources.statement_pool)
+        resources.password_hashing = PasswordHashing(context=password_context)
         return app
 
     yield build
@@ -93,7 +100,7 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def stored(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connection]:
     """Look into the database past the service."""
-    connection = await asyncpg.connect(database.url.get_secret_value())
+    connection = await database.connect()
     yield connection
     await connection.close()
 

@@ -16,6 +16,7 @@ from service_chassis.testing.clients import running_client, settings_of, share_r
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
 from service_chassis.testing.issuer import TokenIssuer
+from service_chassis.testing.kept_connections import KeptConnections
 from service_chassis.testing.key_server import KeyServer
 from service_chassis.testing.plugin import NewDatabase
 from service_chassis.testing.shared_statements import share_statements
@@ -51,9 +52,14 @@ def settings(new_settings: Callable[..., Settings]) -> Settings:
 
 
 @pytest.fixture
-async def app(settings: Settings, database: EmptyableDatabase) -> AsyncIterator[FastAPI]:
+async def app(
+    settings: Settings, database: EmptyableDatabase, kept_connections: KeptConnections
+) -> AsyncIterator[FastAPI]:
     app = share_routes(create_app(settings))
-    share_statements(app.state.resources.database.engine)
+    resources = app.state.resources
+    share_statements(resources.database.engine)
+    if settings.database_url == database.url:
+        kept_connections.share(resources.database.engine, resources.statement_pool)
     yield app
     await database.empty()
 
@@ -89,7 +95,7 @@ async def client(anonymous: httpx.AsyncClient, issuer: TokenIssuer, owner_id: UU
 @pytest.fixture
 async def other_session(database: EmptyableDatabase) -> AsyncIterator[asyncpg.Connection]:
     """Connect to the database past the service."""
-    connection = await asyncpg.connect(database.url.get_secret_value())
+    connection = await database.connect()
     yield connection
     await connection.close()
     await database.empty()

@@ -42,7 +42,7 @@ class Statement:
         return [values.get(name, self._constants[name]) for name in self._names]
 
 
-class Row(asyncpg.Record):  # type: ignore[misc]  # asyncpg ships no types
+class Row(asyncpg.Record):
     """A row whose columns are attributes, as those of a model."""
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any column's type
@@ -62,7 +62,8 @@ class StatementPool:
         if settings.otel_exporter_otlp_endpoint is not None:
             self._span_of = partial(statement_span, database=describe_database(url))
         _, address = _DIALECT.create_connect_args(url)
-        self._options = address | connection_options(settings) | {"timeout": POOL_WAIT_SECONDS, "record_class": Row}
+        options = address | connection_options(settings) | {"timeout": POOL_WAIT_SECONDS, "record_class": Row}
+        self.connect = partial(asyncpg.connect, **options)
         self._turns = Turns(MAXIMUM_CONNECTIONS, wait_seconds=POOL_WAIT_SECONDS)
         self._connections: set[asyncpg.Connection] = set()
         self._idle: list[asyncpg.Connection] = []
@@ -129,7 +130,7 @@ class StatementPool:
     async def _new(self) -> asyncpg.Connection:
         connections = self._connections
         try:
-            connection = await asyncpg.connect(**self._options)
+            connection = await self.connect()
         except BaseException:
             # There is no connection with which this turn would be given back.
             self._turns.give_back()

@@ -51,7 +51,7 @@ def serve_with_workers(
     arbiter.run()
 
 
-class Worker(UvicornWorker):  # type: ignore[misc]  # uvicorn-worker ships no types
+class Worker(UvicornWorker):
     """One of the processes: the same server with the same options as a single one."""
 
     CONFIG_KWARGS = SERVER_OPTIONS
@@ -88,7 +88,7 @@ async def _write_gauges() -> float:
     return _WRITE_GAUGES_EVERY_SECONDS
 
 
-class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn ships no types
+class _Application(BaseApplication):
     """Tells gunicorn what to serve; nothing else configures it."""
 
     def __init__(self, application: str, options: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ class _Application(BaseApplication):  # type: ignore[misc]  # gunicorn ships no 
         return import_from_string(self._application)()
 
 
-class _Logger(Logger):  # type: ignore[misc]  # gunicorn ships no types
+class _Logger(Logger):
     """Hands gunicorn's lines on to the root logger, and with that to our formatter."""
 
     @override

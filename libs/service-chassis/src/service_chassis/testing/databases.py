@@ -10,6 +10,7 @@ from pydantic import SecretStr
 from sqlalchemy.engine import URL
 
 from service_chassis.migrations import upgrade_to_head
+from service_chassis.testing.kept_connections import KeptConnections
 
 _DELETE_EVERY_ROW = """
 SELECT string_agg(format('DELETE FROM %I', tablename), '; ') FROM pg_tables
@@ -20,9 +21,11 @@ WHERE schemaname = 'public' AND tablename <> 'alembic_version'
 class EmptyableDatabase:
     """A database whose schema is made once, and whose rows are gone after each test."""
 
-    def __init__(self, url: URL, *, package: str) -> None:
+    def __init__(self, url: URL, *, package: str, connections: KeptConnections) -> None:
         self._url = url
         self._package = package
+        self._connections = connections
+        self._delete_every_row: str | None = None
 
     @property
     def url(self) -> SecretStr:
@@ -36,7 +39,7 @@ class EmptyableDatabase:
     async def _create(self) -> None:
         server = self._url.set(database="postgres").render_as_string(hide_password=False)
         connection = await asyncpg.connect(server)
-        await connection.execute(f'DROP DATABASE IF EXISTS "{self._url.database}"')
+        await connection.execute(f'DROP DATABASE IF EXISTS "{self._url.database}" WITH (FORCE)')
         await connection.execute(f'CREATE DATABASE "{self._url.database}"')
         await connection.close()
 
@@ -51,14 +54,20 @@ class EmptyableDatabase:
 
     async def empty(self) -> None:
         """Delete every row of every table."""
-        connection = await asyncpg.connect(self.url.get_secret_value())
         # For a few rows this is ten times faster than TRUNCATE; constraints are checked for nobody's sake meanwhile.
-        await connection.execute("SET session_replication_role = replica; SET lock_timeout = '10s'")
-        await connection.execute(await connection.fetchval(_DELETE_EVERY_ROW))
+        settings = {"session_replication_role": "replica", "lock_timeout": "10s"}
+        connection = await self._connections.connect(self.url.get_secret_value(), server_settings=settings)
+        if self._delete_every_row is None:
+            self._delete_every_row = await connection.fetchval(_DELETE_EVERY_ROW)
+        await connection.execute(self._delete_every_row)
         await connection.close()
+
+    async def connect(self) -> asyncpg.Connection:
+        """Connect past the service."""
+        return await self._connections.connect(self.url.get_secret_value())
 
     async def execute(self, statement: str, *values: object) -> None:
         """Change rows behind the service's back, as time or another process would."""
-        connection = await asyncpg.connect(self.url.get_secret_value())
+        connection = await self.connect()
         await connection.execute(statement, *values)
         await connection.close()

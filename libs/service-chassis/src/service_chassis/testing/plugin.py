@@ -2,7 +2,7 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from local_stack.postgres import throw_away_postgres
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.issuer import TokenIssuer
+from service_chassis.testing.kept_connections import KeptConnections, keeping_connections
 from service_chassis.testing.shared_statements import treat_dialects_as_equal
 
 _SERVER_URL = "TANDEM_TEST_POSTGRES_URL"
@@ -59,12 +60,20 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
 
 
 @pytest.fixture(scope="session")
-def new_empty_database(worker_id: str) -> NewDatabase:
+async def kept_connections() -> AsyncIterator[KeptConnections]:
+    """Keep connections from one test to the next, since all asynchronous tests of a worker run on one event loop."""
+    async with keeping_connections() as connections:
+        yield connections
+
+
+@pytest.fixture(scope="session")
+def new_empty_database(worker_id: str, kept_connections: KeptConnections) -> NewDatabase:
     """Make a database without tables; pytest-xdist's workers each get their own."""
 
     def create(package: str) -> EmptyableDatabase:
         server_url = make_url(os.environ[_SERVER_URL])
-        database = EmptyableDatabase(server_url.set(database=f"{package}_{worker_id}"), package=package)
+        url = server_url.set(database=f"{package}_{worker_id}")
+        database = EmptyableDatabase(url, package=package, connections=kept_connections)
         database.create()
         return database
 

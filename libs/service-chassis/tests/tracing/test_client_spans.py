@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import httpx
 import pytest
@@ -123,6 +124,18 @@ async def test_who_is_called_is_told_that_a_trace_is_not_recorded(
         answer = await client.get(f"/api/v1/calling/{called_port}", headers=NOT_RECORDED)
 
     assert answer.json().startswith(f'"00-{TRACE_ID}-')
+    assert answer.json().endswith('-00"')
+    assert collector.spans == []
+
+
+async def test_who_is_called_is_told_the_id_that_the_lines_of_an_unrecorded_request_say(
+    traced_client: TracedClient, collector: Collector, called_port: int, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    async with traced_client(calling, otel_traces_sampler_arg=0) as client:
+        logged()
+        answer = await client.get(f"/api/v1/calling/{called_port}")
+
+    assert {answer.json()[:36]} == {f'"00-{line["trace_id"]}' for line in logged() if "trace_id" in line}
     assert answer.json().endswith('-00"')
     assert collector.spans == []
 

@@ -6,13 +6,16 @@ from typing import Any
 
 import httpx
 from opentelemetry import trace
-from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
+from service_chassis.log_context import log_context
 from service_chassis.tracing.current import current_tracing, mark_failed
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+# Nobody gets to see it, and zero would mean that there is no trace.
+_NO_SPAN_ID = 1
 
 
 @contextmanager
@@ -22,8 +25,7 @@ def client_span(name: str, attributes: Mapping[str, AttributeValue]) -> Iterator
     if tracing is None:
         yield INVALID_SPAN
         return
-    parent = trace.get_current_span().get_span_context()
-    span = tracing.start_span(name, kind=SpanKind.CLIENT, parent=parent, attributes=attributes)
+    span = tracing.start_span(name, kind=SpanKind.CLIENT, parent=_parent(), attributes=attributes)
     # An exception's text can hold values, so the library must not record it.
     with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
         try:
@@ -31,6 +33,15 @@ def client_span(name: str, attributes: Mapping[str, AttributeValue]) -> Iterator
         except BaseException as error:
             mark_failed(span, error)
             raise
+
+
+def _parent() -> SpanContext:
+    """What a call is part of: the current span, or a request that is not recorded, which has an id and no span."""
+    current = trace.get_current_span().get_span_context()
+    trace_id = log_context().get("trace_id")
+    if current.is_valid or trace_id is None:
+        return current
+    return SpanContext(int(trace_id, 16), _NO_SPAN_ID, is_remote=False)
 
 
 @asynccontextmanager

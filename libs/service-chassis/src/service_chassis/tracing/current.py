@@ -20,18 +20,19 @@ class Tracing:
     def __init__(self, tracer: Tracer, *, sample_ratio: float) -> None:
         self._tracer = tracer
         self._sample_ratio = sample_ratio
-        self._context = context_api.set_value(_TRACING, self, _UNTRACED)
+        self.context = context_api.set_value(_TRACING, self, _UNTRACED)
+        """Where traces begin, and where what is not recorded happens."""
+
+    def samples(self, parent: SpanContext) -> bool:
+        """Decide about a trace as its parent has done already; where it begins here, chance decides."""
+        return parent.trace_flags.sampled if parent.is_valid else self._is_lucky()
 
     def start_span(
         self, name: str, *, kind: SpanKind, parent: SpanContext, attributes: Mapping[str, AttributeValue] | None = None
     ) -> Span:
-        """Begin a span, or what merely carries the id of a trace that is not recorded.
-
-        A parent has decided already; without a valid one the trace begins here, and chance decides.
-        """
-        if parent.trace_flags.sampled if parent.is_valid else self._is_lucky():
-            context = trace.set_span_in_context(NonRecordingSpan(parent), _UNTRACED)
-            return self._tracer.start_span(name, context, kind=kind, attributes=attributes)
+        """Begin a span, or what merely carries the id of a trace that is not recorded."""
+        if self.samples(parent):
+            return self.record_span(name, kind=kind, parent=parent, attributes=attributes)
         return NonRecordingSpan(
             SpanContext(
                 trace_id=parent.trace_id or random.getrandbits(128),
@@ -42,14 +43,21 @@ class Tracing:
             )
         )
 
+    def record_span(
+        self, name: str, *, kind: SpanKind, parent: SpanContext, attributes: Mapping[str, AttributeValue] | None = None
+    ) -> Span:
+        """Begin a span of a trace that is recorded."""
+        context = trace.set_span_in_context(NonRecordingSpan(parent), _UNTRACED)
+        return self._tracer.start_span(name, context, kind=kind, attributes=attributes)
+
     def context_with(self, span: Span) -> context_api.Context:
         """Return the context in which this span is the current one."""
-        return trace.set_span_in_context(span, self._context)
+        return trace.set_span_in_context(span, self.context)
 
     @contextmanager
     def being_current(self) -> Iterator[None]:
         """Have whatever begins inside, tasks included, begin its traces here."""
-        token = context_api.attach(self._context)
+        token = context_api.attach(self.context)
         try:
             yield
         finally:

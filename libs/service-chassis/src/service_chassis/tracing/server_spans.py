@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from opentelemetry import context as context_api
 from opentelemetry import trace
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, Span, SpanContext, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, Span, SpanContext, SpanKind, Status, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from service_chassis.request_context import CLIENT_CLOSED_REQUEST, is_probe, route_template
@@ -41,17 +41,21 @@ class TracingMiddleware:
         if scope["type"] != "http" or is_probe(scope):
             await self._app(scope, receive, send)
             return
-        span = self._tracing.start_span(scope["method"], kind=SpanKind.SERVER, parent=_parent(scope))
-        token = context_api.attach(self._tracing.context_with(span))
+        parent = _parent(scope)
+        if self._tracing.samples(parent):
+            await self._record(parent, scope=scope, receive=receive, send=send)
+            return
+        token = context_api.attach(self._unrecorded(parent))
         try:
-            if span.is_recording():
-                await self._record(span, scope=scope, receive=receive, send=send)
-            else:
-                await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
         finally:
             context_api.detach(token)
 
-    async def _record(self, span: Span, *, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    def _unrecorded(self, parent: SpanContext) -> context_api.Context:
+        # Most begin a trace that nobody records: it has an id, which all lines of a request say, and needs no span.
+        return self._tracing.context_with(NonRecordingSpan(parent)) if parent.is_valid else self._tracing.context
+
+    async def _record(self, parent: SpanContext, *, scope: "Scope", receive: "Receive", send: "Send") -> None:
         status = CLIENT_CLOSED_REQUEST
 
         async def watch_status(message: "Message") -> None:
@@ -60,6 +64,8 @@ class TracingMiddleware:
                 status = int(message["status"])
             await send(message)
 
+        span = self._tracing.record_span(scope["method"], kind=SpanKind.SERVER, parent=parent)
+        token = context_api.attach(self._tracing.context_with(span))
         try:
             await self._app(scope, receive, watch_status)
         except Exception as error:
@@ -68,6 +74,7 @@ class TracingMiddleware:
         finally:
             _describe(span, scope, status=status)
             span.end()
+            context_api.detach(token)
 
 
 def _parent(scope: "Scope") -> SpanContext:

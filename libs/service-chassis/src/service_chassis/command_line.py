@@ -14,6 +14,7 @@ import click
 from pydantic import SecretStr
 
 from service_chassis.errors import ServiceError
+from service_chassis.framework import import_framework
 from service_chassis.garbage import made_to_stay
 from service_chassis.logs import configure_logging
 from service_chassis.settings import InvalidSettingsError, ServiceSettings, load_settings
@@ -58,6 +59,7 @@ def _serve_command(package_directory: Path, settings_class: type[ServiceSettings
         if not reload:
             # What is made from now on stays as well, until the server is ready and looks for garbage again.
             gc.disable()
+        import_framework()
         from service_chassis.server import serve
 
         directories = [package_directory, CHASSIS_SOURCE] if reload else None
@@ -69,6 +71,7 @@ def _serve_command(package_directory: Path, settings_class: type[ServiceSettings
 def _serve_with_workers(application: str, settings: ServiceSettings, *, host: str, port: int) -> None:
     with shared_metrics_directory() as directory:
         with made_to_stay():
+            import_framework()
             from service_chassis.workers import serve_with_workers
 
         serve_with_workers(

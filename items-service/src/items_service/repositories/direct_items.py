@@ -1,7 +1,6 @@
 """Statements about items that are sent most often: put into words once, run without a session, answered in JSON."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from functools import lru_cache
 from typing import Protocol, cast
 from uuid import UUID
@@ -12,7 +11,7 @@ from sqlalchemy import cast as sql_cast
 from uuid_utils.compat import uuid7
 
 from items_service.models import Item
-from items_service.repositories.items import Position, page_statement, page_values
+from items_service.repositories.items import Place, Position, page_statement, page_values
 from service_chassis.json_rows import written_as_json
 from service_chassis.shared_reads import SharedReads
 from service_chassis.statement_pool import Statement, StatementPool
@@ -70,11 +69,11 @@ class DirectItemRepository:
         rows = await self._pool.fetch(statement, **page_values(position, owner_id=owner_id, words=words))
         return [json for (json,) in rows]
 
-    def position_of(self, item: str, *, sort: str) -> Position:
+    def place_of(self, item: str, *, sort: str) -> Place:
         """Say where an item stands in an order."""
         columns = from_json(item)
         value = columns[sort.removeprefix("-")]
-        return value if sort.endswith("title") else datetime.fromisoformat(value), UUID(columns["id"])
+        return value if sort.endswith("title") else f"{value[:-1]}+00:00", columns["id"]
 
     async def add(self, *, owner_id: UUID, title: str, description: str) -> WrittenItem | None:
         """Insert an item; None where its owner was deleted and may have none."""

@@ -16,6 +16,8 @@ Selected = TypeVarTuple("Selected")
 
 Position = tuple[datetime | str, UUID]
 """Where a row stands in an order: the sorted column's value, and the id among equals."""
+Place = tuple[str, str]
+"""The same as text, as a cursor keeps it."""
 
 
 class ItemRepository:
@@ -45,9 +47,10 @@ class ItemRepository:
         statement = page_statement(select(Item), sort=sort, is_first=is_first, is_searched=is_searched, limit=limit)
         return (await self._session.scalars(statement, page_values(position, owner_id=owner_id, words=words))).all()
 
-    def position_of(self, item: Item, *, sort: str) -> Position:
+    def place_of(self, item: Item, *, sort: str) -> Place:
         """Say where an item stands in an order."""
-        return getattr(item, sort.removeprefix("-")), item.id
+        value: datetime | str = getattr(item, sort.removeprefix("-"))
+        return value.isoformat() if isinstance(value, datetime) else value, str(item.id)
 
     async def change(self, item: Item, changes: dict[str, str]) -> None:
         """Store new values of some columns as the next version."""

@@ -10,7 +10,7 @@ from items_service.metrics import ITEMS_CHANGED
 from items_service.models import Item
 from items_service.repositories.deleted_owners import DeletedOwnerRepository
 from items_service.repositories.direct_items import DirectItemRepository, WrittenItem
-from items_service.repositories.items import ItemRepository, Position
+from items_service.repositories.items import ItemRepository, Place, Position
 from items_service.schemas.items import ItemCreate, ItemQuery, ItemUpdate
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.errors import InvalidTokenError
@@ -28,7 +28,7 @@ class ItemRows(Protocol[Row]):
     ) -> Sequence[Row]:
         """Return one owner's items in an order, from after a position on."""
 
-    def position_of(self, item: Row, *, sort: str) -> Position:
+    def place_of(self, item: Row, *, sort: str) -> Place:
         """Say where an item stands in an order."""
 
 
@@ -63,7 +63,7 @@ class ItemPages(Generic[Row]):
             found,
             limit=query.limit,
             cursor_after=lambda item: self._cursors.sign(
-                _position_values(self._rows.position_of(item, sort=query.sort)), list_name=list_name
+                self._rows.place_of(item, sort=query.sort), list_name=list_name
             ),
         )
 
@@ -181,11 +181,6 @@ def _found(item: FoundItem | None) -> FoundItem:
     return item
 
 
-def _position_values(position: Position) -> tuple[str, str]:
-    value, item_id = position
-    return value.isoformat() if isinstance(value, datetime) else value, str(item_id)
-
-
-def _position(values: Sequence[str], *, sort: str) -> Position:
-    value, item_id = values
+def _position(place: Sequence[str], *, sort: str) -> Position:
+    value, item_id = place
     return value if sort.endswith("title") else datetime.fromisoformat(value), UUID(item_id)

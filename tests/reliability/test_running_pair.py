@@ -37,6 +37,7 @@ def test_a_prometheus_finds_the_metrics_of_each_service(pair: RunningPair, clien
         assert f'service="{target["labels"]["job"]}"' in client.get(f"http://{address}/metrics").text
 
 
+@pytest.mark.resilience
 def test_a_stopped_service_comes_back_on_the_same_address(pair: RunningPair, client: httpx.Client) -> None:
     items = f"{pair.base_url}/api/v1/items"
 
@@ -47,6 +48,7 @@ def test_a_stopped_service_comes_back_on_the_same_address(pair: RunningPair, cli
     assert client.get(items).status_code == 401
 
 
+@pytest.mark.resilience
 def test_a_killed_service_comes_back_as_another_process(pair: RunningPair, client: httpx.Client) -> None:
     before = pair.process_id(AUTH)
 
@@ -61,6 +63,7 @@ async def test_a_client_with_another_password_is_told_apart(pair: RunningPair) -
     assert not await talk_as_a_client(pair.base_url, email=pair.superuser_email, password="another one", new_items=())
 
 
+@pytest.mark.resilience
 async def test_a_service_that_is_away_is_one_sentence(pair: RunningPair) -> None:
     pair.stop(ITEMS)
     try:

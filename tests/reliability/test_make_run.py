@@ -181,6 +181,7 @@ def test_the_next_run_finds_its_data(running: Run, repository: Repository) -> No
         assert_ends(run, signal.SIGTERM)
 
 
+@pytest.mark.resilience
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_run_that_is_still_starting(spare_repository: Repository, number: signal.Signals) -> None:
     with spare_repository.run() as run:
@@ -189,6 +190,7 @@ def test_a_signal_ends_a_run_that_is_still_starting(spare_repository: Repository
         assert_ends(run, number)
 
 
+@pytest.mark.resilience
 @pytest.mark.parametrize("between", [(), (sys.executable, "-c", LIKE_MAKE)])
 def test_a_closed_terminal_ends_the_run(spare_repository: Repository, between: tuple[str, ...]) -> None:
     controller, terminal = pty.openpty()
@@ -203,6 +205,7 @@ def test_a_closed_terminal_ends_the_run(spare_repository: Repository, between: t
         _wait_until_gone(processes)
 
 
+@pytest.mark.resilience
 def test_a_run_whose_output_is_closed_ends_as_well(spare_repository: Repository) -> None:
     with spare_repository.run("/bin/sh", "-c", 'exec "$@" >&-', "sh", *RUN) as run:
         run.wait_for(PREPARING)
@@ -222,6 +225,7 @@ def test_nothing_is_left_of_a_run_that_was_killed(spare_repository: Repository) 
         _wait_until_gone(processes)
 
 
+@pytest.mark.resilience
 def test_a_taken_port_is_one_sentence(spare_repository: Repository) -> None:
     with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
@@ -235,6 +239,7 @@ def test_a_wrong_port_is_one_sentence(spare_repository: Repository) -> None:
         assert run.refusal() == "PORT has to be a number from 1 to 65535, and it is 'eighty'."
 
 
+@pytest.mark.resilience
 def test_a_broken_env_file_is_one_sentence_that_names_the_setting(spare_repository: Repository) -> None:
     env_file = spare_repository.path / ".env"
     env_file.write_text("LOG_LEVEL=loud\n")
@@ -246,12 +251,14 @@ def test_a_broken_env_file_is_one_sentence_that_names_the_setting(spare_reposito
         env_file.unlink()
 
 
+@pytest.mark.resilience
 def test_a_database_that_is_away_is_one_sentence(spare_repository: Repository) -> None:
     with spare_repository.run(AUTH_DATABASE_URL=f"postgresql://ada@{LOOPBACK}:{free_port()}/a") as run:
         assert run.refusal().startswith("auth-service migrate failed: ")
         assert "Traceback" not in run.words
 
 
+@pytest.mark.resilience
 def test_data_of_another_postgresql_are_one_sentence(tmp_path: Path) -> None:
     data = tmp_path / ".tandem" / "postgres" / "data"
     data.mkdir(parents=True)

@@ -18,7 +18,6 @@ import pytest
 
 from local_stack.ports import LOOPBACK, free_port
 
-# The tests share runs, and a run works both cores for seconds.
 RUN = (sys.executable, "-m", "local_stack", "run")
 PREPARING = "PostgreSQL  "
 UP = "list your items"
@@ -205,7 +204,6 @@ def test_a_closed_terminal_ends_the_run(spare_repository: Repository, between: t
         _wait_until_gone(processes)
 
 
-@pytest.mark.resilience
 def test_a_run_whose_output_is_closed_ends_as_well(spare_repository: Repository) -> None:
     with spare_repository.run("/bin/sh", "-c", 'exec "$@" >&-', "sh", *RUN) as run:
         run.wait_for(PREPARING)
@@ -225,7 +223,6 @@ def test_nothing_is_left_of_a_run_that_was_killed(spare_repository: Repository) 
         _wait_until_gone(processes)
 
 
-@pytest.mark.resilience
 def test_a_taken_port_is_one_sentence(spare_repository: Repository) -> None:
     with socket.create_server((LOOPBACK, 0)) as server:
         port = server.getsockname()[1]
@@ -258,7 +255,6 @@ def test_a_database_that_is_away_is_one_sentence(spare_repository: Repository) -
         assert "Traceback" not in run.words
 
 
-@pytest.mark.resilience
 def test_data_of_another_postgresql_are_one_sentence(tmp_path: Path) -> None:
     data = tmp_path / ".tandem" / "postgres" / "data"
     data.mkdir(parents=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, bindparam, delete, literal_column, select, tuple_
+from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -92,9 +92,11 @@ def page_values(position: Position | None, *, owner_id: UUID, words: str | None)
 
 
 def _everything(selected: Select[*Selected], limit: int) -> Select[*Selected]:
-    """Leave nothing to plan but the one way that is right for everybody; planning takes as long as reading a page."""
-    owned = Item.owner_id == _hidden("owner_id", Item.owner_id.type)
-    return selected.where(owned).limit(literal_column(str(limit)))
+    """Have each page planned for its owner: of who has an average number, all items would be read and sorted.
+
+    PostgreSQL does so as long as the limit is a parameter: it would be careful about one that it does not know.
+    """
+    return selected.where(Item.owner_id == bindparam("owner_id")).limit(limit)
 
 
 def _searched(selected: Select[*Selected], limit: int) -> Select[*Selected]:

@@ -32,6 +32,7 @@ INSERT = """
 MINE = {"owner": f"'{MY_ID}'", "title": "a bicycle", "time": "now() - interval '1 year'"}
 # Two hundred items for each of many others.
 OTHERS = {"owner": "md5((n / 200)::text)", "title": "something else", "time": "now()"}
+MORE_THAN_MOST_HAVE = 300
 
 
 @dataclass(frozen=True)
@@ -197,8 +198,11 @@ async def test_page_10_000_reads_as_many_buffers_as_page_1(session: AsyncSession
 
 @pytest.mark.usefixtures("size")
 @pytest.mark.parametrize("sort", SORTS)
-async def test_a_plan_that_is_made_once_for_everybody_reads_the_same_index(session: AsyncSession, sort: str) -> None:
-    pages = Pages(session, sort=sort, page_size=20)
+@pytest.mark.parametrize("page_size", [20, MORE_THAN_MOST_HAVE])
+async def test_a_plan_that_is_made_once_for_everybody_reads_the_same_index(
+    session: AsyncSession, sort: str, page_size: int
+) -> None:
+    pages = Pages(session, sort=sort, page_size=page_size)
 
     first = await pages.source_for_everybody(None)
     later = await pages.source_for_everybody(await pages.before_the_last())

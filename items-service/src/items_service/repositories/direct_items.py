@@ -1,7 +1,7 @@
 """Statements about items that are sent most often: put into words once, run without a session, answered in JSON."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cache
 from typing import Protocol, cast
 from uuid import UUID
 
@@ -15,9 +15,6 @@ from items_service.repositories.items import Place, Position, page_statement, pa
 from service_chassis.json_rows import written_as_json
 from service_chassis.shared_reads import SharedReads
 from service_chassis.statement_pool import Statement, StatementPool
-
-# A connection keeps as many prepared.
-REMEMBERED_PAGES = 100
 
 # The table's columns are the fields of the endpoint's model in their order; tests hold it so.
 _JSON = written_as_json(Item).label("json")
@@ -65,8 +62,9 @@ class DirectItemRepository:
         self, position: Position | None, *, owner_id: UUID, sort: str, words: str | None, limit: int
     ) -> Sequence[str]:
         """Return one owner's items in an order, from after a position on; a minus sign turns the order around."""
-        statement = _page(sort, is_first=position is None, is_searched=words is not None, limit=limit)
-        rows = await self._pool.fetch(statement, **page_values(position, owner_id=owner_id, words=words))
+        statement = _page(sort, is_first=position is None, is_searched=words is not None)
+        values = page_values(position, owner_id=owner_id, words=words, limit=limit)
+        rows = await self._pool.fetch(statement, **values)
         return [json for (json,) in rows]
 
     def place_of(self, item: str, *, sort: str) -> Place:
@@ -86,7 +84,6 @@ class DirectItemRepository:
         return {str(item.id): item for item in rows}
 
 
-@lru_cache(REMEMBERED_PAGES)
-def _page(sort: str, *, is_first: bool, is_searched: bool, limit: int) -> Statement:
-    statement = page_statement(select(_JSON), sort=sort, is_first=is_first, is_searched=is_searched, limit=limit)
-    return Statement(statement)
+@cache
+def _page(sort: str, *, is_first: bool, is_searched: bool) -> Statement:
+    return Statement(page_statement(select(_JSON), sort=sort, is_first=is_first, is_searched=is_searched))

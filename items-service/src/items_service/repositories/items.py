@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, ScalarSelect, Select, Text, bindparam, delete, select, tuple_
+from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, Text, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -44,8 +44,9 @@ class ItemRepository:
     ) -> Sequence[Item]:
         """Return one owner's items in an order, from after a position on; a minus sign turns the order around."""
         is_first, is_searched = position is None, words is not None
-        statement = page_statement(select(Item), sort=sort, is_first=is_first, is_searched=is_searched, limit=limit)
-        return (await self._session.scalars(statement, page_values(position, owner_id=owner_id, words=words))).all()
+        statement = page_statement(select(Item), sort=sort, is_first=is_first, is_searched=is_searched)
+        values = page_values(position, owner_id=owner_id, words=words, limit=limit)
+        return (await self._session.scalars(statement, values)).all()
 
     def place_of(self, item: Item, *, sort: str) -> Place:
         """Say where an item stands in an order."""
@@ -70,39 +71,35 @@ class ItemRepository:
         return len((await self._session.scalars(delete(Item).where(Item.id.in_(some)).returning(Item.id))).all())
 
 
-def page_statement(
-    selected: Select[*Selected], *, sort: str, is_first: bool, is_searched: bool, limit: int
-) -> Select[*Selected]:
-    """Select so much of a page of one owner's items; its parameters are `page_values`."""
+def page_statement(selected: Select[*Selected], *, sort: str, is_first: bool, is_searched: bool) -> Select[*Selected]:
+    """Select from a page of one owner's items; its parameters are `page_values`.
+
+    The limit is one of them: for a number that is spelled out, and more than most owners have, PostgreSQL would plan
+    for everybody to read and sort all that an owner has.
+    """
     column: ColumnElement[Any] = getattr(Item, sort.removeprefix("-"))
     descending = sort.startswith("-")
-    statement = _searched(selected, limit) if is_searched else _everything(selected, limit)
+    statement = selected.where(Item.owner_id == bindparam("owner_id")).limit(bindparam("limit", type_=Integer))
     statement = statement.order_by(*((column.desc(), Item.id.desc()) if descending else (column, Item.id)))
-    if is_first:
-        return statement
-    place = tuple_(column, Item.id)
-    after = tuple_(_hidden("after_value", column.type), _hidden("after_id", Item.id.type))
-    return statement.where(place < after if descending else place > after)
+    if not is_first:
+        place = tuple_(column, Item.id)
+        after = tuple_(_hidden("after_value", column.type), _hidden("after_id", Item.id.type))
+        statement = statement.where(place < after if descending else place > after)
+    if is_searched:
+        statement = statement.where(SEARCHED_TEXT.bool_op("@@")(prefix_query(bindparam("words", type_=Text))))
+    return statement
 
 
-def page_values(position: Position | None, *, owner_id: UUID, words: str | None) -> dict[str, Any]:
+def page_values(position: Position | None, *, owner_id: UUID, words: str | None, limit: int) -> dict[str, Any]:
     """Return what `page_statement` asks for."""
     after_value, after_id = position or (None, None)
-    return {"owner_id": owner_id, "after_value": after_value, "after_id": after_id, "words": words}
-
-
-def _everything(selected: Select[*Selected], limit: int) -> Select[*Selected]:
-    """Have each page planned for its owner: of who has an average number, all items would be read and sorted.
-
-    PostgreSQL does so as long as the limit is a parameter: it would be careful about one that it does not know.
-    """
-    return selected.where(Item.owner_id == bindparam("owner_id")).limit(limit)
-
-
-def _searched(selected: Select[*Selected], limit: int) -> Select[*Selected]:
-    """Have each search planned: what is read best depends on how often the words occur among the owner's items."""
-    words = prefix_query(bindparam("words", type_=Text))
-    return selected.where(Item.owner_id == bindparam("owner_id"), SEARCHED_TEXT.bool_op("@@")(words)).limit(limit)
+    return {
+        "owner_id": owner_id,
+        "after_value": after_value,
+        "after_id": after_id,
+        "words": words,
+        "limit": limit,
+    }
 
 
 def _hidden(name: str, value_type: TypeEngine[Any]) -> ScalarSelect[Any]:

@@ -16,8 +16,7 @@ COMPILE   = $(UV) pip compile --quiet --universal --generate-hashes --python-ver
 	$(addprefix --no-emit-package ,$(notdir $(PARTS)))
 # What is measured is judged in a step of its own: slipcover 1.1 forgets what workers saw once it has compared it with a limit.
 COVERAGE := $(if $(T),,-m slipcover --dont-wrap-pytest --json --out .coverage.json --fail-under 0)
-# One more than there are cores, since tests wait as well.
-WORKERS   = $(if $(T),0,$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1))
+WORKERS  := $(if $(T),0,auto)
 # What developers work with; `make check` looks at the house rules, and `make check-manifests` at the charts.
 TOOLS    := libs/local-stack libs/observability loadtests tests/observability
 # Who names a path means all of it.

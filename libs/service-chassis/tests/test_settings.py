@@ -88,6 +88,7 @@ def test_every_bad_setting_is_named_at_once(set_environment: SetEnvironment) -> 
         CORS_ORIGINS="app.example.com",
         TRIAL_SECRET_KEY="hidden",
         LOG_LEVEL="LOUD",
+        OTEL_EXPORTER_OTLP_HEADERS="hidden",
     )
 
     names = [problem.split(":")[0] for problem in problems()]
@@ -101,6 +102,7 @@ def test_every_bad_setting_is_named_at_once(set_environment: SetEnvironment) -> 
             "DATABASE_URL",
             "ENVIRONMENT",
             "LOG_LEVEL",
+            "OTEL_EXPORTER_OTLP_HEADERS",
             "REDIS_URL",
             "SECRET_KEY",
         )
@@ -118,6 +120,7 @@ def test_every_bad_setting_is_named_at_once(set_environment: SetEnvironment) -> 
         {"CORS_ORIGINS": "hidden"},
         {"CORS_ORIGINS": "https://[hidden]"},
         {"ENVIRONMENT": "hidden"},
+        {"OTEL_EXPORTER_OTLP_HEADERS": "hidden"},
     ],
 )
 def test_no_message_repeats_a_value(set_environment: SetEnvironment, bad: dict[str, str]) -> None:
@@ -239,6 +242,13 @@ def test_a_redis_url_may_have_any_of_the_usual_schemes(set_environment: SetEnvir
     assert redis_url.get_secret_value() == url
 
 
+@pytest.mark.parametrize("headers", ["", "a=", "Authorization=Basic%20YQ==", "a=b, c = d", "a=b,"])
+def test_what_a_collector_is_told_is_a_list_of_names_and_values(set_environment: SetEnvironment, headers: str) -> None:
+    set_environment(OTEL_EXPORTER_OTLP_HEADERS=headers)
+
+    assert load_settings(Settings).otel_exporter_otlp_headers.get_secret_value() == headers
+
+
 def test_cors_origins_are_separated_by_commas(set_environment: SetEnvironment) -> None:
     set_environment(CORS_ORIGINS="https://app.example.com, http://[::1]:3000,")
 
@@ -261,7 +271,11 @@ def test_what_no_browser_sends_as_origin_is_refused(set_environment: SetEnvironm
 
 
 def test_no_secret_shows_where_settings_are_printed(set_environment: SetEnvironment) -> None:
-    set_environment(TRIAL_DATABASE_URL="postgresql://u:hidden@h/d", REDIS_URL="redis://:hidden@h")
+    set_environment(
+        TRIAL_DATABASE_URL="postgresql://u:hidden@h/d",
+        REDIS_URL="redis://:hidden@h",
+        OTEL_EXPORTER_OTLP_HEADERS="key=hidden",
+    )
 
     settings = load_settings(Settings)
 

@@ -33,6 +33,8 @@ DEFAULT_SECRETS_DIRECTORY = "/run/secrets"
 _TLS_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 # Browsers send origins in lower case and without a path, and compare them as text.
 _ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::[0-9]+)?")
+# Names and values of printable ASCII; what else is in a value is percent-encoded.
+_HEADERS = re.compile(r"(?: *[A-Za-z0-9_.-]+ *=[ -+\--~]*(?:,|$))*")
 
 
 class InvalidSettingsError(Exception):
@@ -71,6 +73,12 @@ def _origin(value: str) -> str:
     if value != "*" and not _ORIGIN.fullmatch(value):
         raise ValueError("has to be a list of origins such as https://app.example.com, separated by commas")
     return value
+
+
+def _headers(text: SecretStr) -> SecretStr:
+    if not _HEADERS.fullmatch(text.get_secret_value()):
+        raise ValueError("has to be a list of name=value, separated by commas")
+    return text
 
 
 def _strong_enough(keys: tuple[SecretStr, ...], info: ValidationInfo) -> tuple[SecretStr, ...]:
@@ -127,6 +135,8 @@ class ServiceSettings(BaseSettings):
     otel_exporter_otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^/?#\s]+(/[^?#\s]*)?$")
     """Where a collector takes spans; nothing is traced while this is not set."""
     otel_exporter_otlp_protocol: Literal["grpc", "http/protobuf"] = "http/protobuf"
+    otel_exporter_otlp_headers: Annotated[SecretStr, AfterValidator(_headers)] = SecretStr("")
+    """What the collector wants to be told with all spans, such as a token: `name=value,name=value`."""
     otel_traces_sampler_arg: float = Field(1.0, ge=0, le=1)
     """Which part of the traces that begin here is recorded; a caller's `traceparent` has decided for its own."""
     access_log_sample_ratio: float = Field(1.0, ge=0, le=1)

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from functools import partial
 
@@ -11,10 +11,11 @@ import httpx
 import pytest
 from fastapi import APIRouter
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SpanExporter
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import REGISTRY
+from typing_extensions import override
 
 from local_stack.ports import free_port
 from service_chassis.testing.collector import Collector
@@ -93,6 +94,37 @@ def test_a_process_that_records_nothing_makes_no_exporter() -> None:
     export.close()
 
     assert made == []
+
+
+class FailingFirst(SpanExporter):
+    """Takes everything but what it is given first, and knows when it was given what."""
+
+    def __init__(self) -> None:
+        self.exports: list[tuple[float, list[str]]] = []
+
+    @override
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        self.exports.append((time.monotonic(), [span.name for span in spans]))
+        return SpanExportResult.SUCCESS if self.exports[1:] else SpanExportResult.FAILURE
+
+
+def test_after_a_failure_spans_wait_for_a_while_before_the_next_attempt() -> None:
+    exporter = FailingFirst()
+    export = SpanExport(lambda: exporter, spans_per_export=2, rest_seconds=0.1)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(export)
+    tracer = provider.get_tracer("trial")
+
+    for number in range(6):
+        tracer.start_span(str(number)).end()
+    export.start()
+    while len(exporter.exports) < 3:
+        time.sleep(0.01)
+    export.close()
+
+    (first, _), (second, _), _ = exporter.exports
+    assert second - first >= 0.1
+    assert [names for _, names in exporter.exports] == [["0", "1"], ["2", "3"], ["4", "5"]]
 
 
 async def test_requests_are_answered_while_the_collector_is_silent(

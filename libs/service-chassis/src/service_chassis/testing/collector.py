@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Event, Thread
 from typing import Any
@@ -55,6 +56,9 @@ class Collector(TraceServiceServicer):
         self.may_answer.set()
         self._exports_begun = 0
         self.grpc_endpoint = self.http_endpoint = ""
+        self.refusals: list[int] = []
+        """The statuses of the next answers over HTTP; with none of these it takes spans."""
+        self.http_headers: list[dict[str, str]] = []
         self._spans: list[CollectedSpan] = []
         self._arrived = Condition()
 
@@ -66,6 +70,8 @@ class Collector(TraceServiceServicer):
     def forget(self) -> None:
         """Begin anew."""
         self._spans.clear()
+        self.refusals.clear()
+        self.http_headers.clear()
         self._exports_begun = 0
 
     def wait_for_export(self) -> None:
@@ -129,10 +135,11 @@ def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            is_known = self.path == "/v1/traces"
-            if is_known:
+            collector.http_headers.append({name.lower(): value for name, value in self.headers.items()})
+            status = collector.refusals.pop(0) if collector.refusals else 200 if self.path == "/v1/traces" else 404
+            if status == HTTPStatus.OK:
                 collector.Export(ExportTraceServiceRequest.FromString(body), None)
-            self.send_response(200 if is_known else 404)
+            self.send_response(status)
             self.send_header("Content-Length", "0")
             self.end_headers()
 

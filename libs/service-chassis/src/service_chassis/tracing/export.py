@@ -20,6 +20,8 @@ SPANS_PER_EXPORT = 256
 EXPORT_EVERY_SECONDS = 1.0
 # A collector that is silent holds one export for so long; what ends meanwhile waits, and then is dropped.
 EXPORT_SECONDS = 5.0
+# And rests after a failure: to encode what nobody takes would be most of what a collector that is away costs.
+REST_SECONDS = 10.0
 # Together below the 2 seconds that a shutdown may be longer for the sake of spans.
 FLUSH_SECONDS = 1.25
 ABORT_SECONDS = 0.25
@@ -39,14 +41,16 @@ class SpanExport(SpanProcessor):
         *,
         maximum_waiting_spans: int = MAXIMUM_WAITING_SPANS,
         spans_per_export: int = SPANS_PER_EXPORT,
+        rest_seconds: float = REST_SECONDS,
     ) -> None:
         self._new_exporter = new_exporter
         self._maximum_waiting_spans = maximum_waiting_spans
         self._spans_per_export = spans_per_export
+        self._rest_seconds = rest_seconds
         self._exporter: SpanExporter | None = None
         self._waiting: deque[ReadableSpan] = deque()
         self._wake = threading.Event()
-        self._closing = False
+        self._closing = threading.Event()
         self._given_up = False
         self._succeeds = True
         self._thread: threading.Thread | None = None
@@ -69,7 +73,7 @@ class SpanExport(SpanProcessor):
 
     def close(self) -> None:
         """Export what waits, for as long as a shutdown may take for it."""
-        self._closing = True
+        self._closing.set()
         self._wake.set()
         self._join(FLUSH_SECONDS)
         self._given_up = True
@@ -83,14 +87,15 @@ class SpanExport(SpanProcessor):
             self._thread.join(seconds)
 
     def _export_forever(self) -> None:
-        while not self._closing:
+        while not self._closing.is_set():
             self._wake.wait(EXPORT_EVERY_SECONDS)
             self._wake.clear()
             while self._waiting and not self._given_up:
                 count = min(self._spans_per_export, len(self._waiting))
-                self._export([self._waiting.popleft() for _ in range(count)])
+                if not self._export([self._waiting.popleft() for _ in range(count)]):
+                    self._closing.wait(self._rest_seconds)
 
-    def _export(self, spans: list["ReadableSpan"]) -> None:
+    def _export(self, spans: list["ReadableSpan"]) -> bool:
         try:
             # Made for the first spans: it takes 100 ms and 6 MB, which no start shall wait for.
             self._exporter = self._exporter or self._new_exporter()
@@ -106,3 +111,4 @@ class SpanExport(SpanProcessor):
             self._succeeds = succeeded
             # Once for each change: a collector that is away for the night is no reason to fill the log.
             logger.warning("the collector takes spans again" if succeeded else "the collector takes no spans")
+        return succeeded

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 from uuid import uuid4
 
 from opentelemetry.sdk.resources import Resource
@@ -28,7 +29,7 @@ class ExportedTracing:
     """The tracing of one application and the export of its spans."""
 
     def __init__(self, settings: "ServiceSettings", *, endpoint: str) -> None:
-        self._export = SpanExport(partial(_new_exporter, settings.otel_exporter_otlp_protocol, endpoint=endpoint))
+        self._export = SpanExport(partial(_new_exporter, settings, endpoint=endpoint))
         provider = TracerProvider(
             # What is not to be recorded was never asked of this provider.
             sampler=ALWAYS_ON,
@@ -71,11 +72,19 @@ def _resource(settings: "ServiceSettings") -> Resource:
     )
 
 
-def _new_exporter(protocol: str, *, endpoint: str) -> "SpanExporter":
-    if protocol == "grpc":
-        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
+def _new_exporter(settings: "ServiceSettings", *, endpoint: str) -> "SpanExporter":
+    headers = _headers(settings)
+    if settings.otel_exporter_otlp_protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 
-        return GrpcSpanExporter(endpoint=endpoint, timeout=EXPORT_SECONDS)
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+        return OTLPSpanExporter(endpoint=endpoint, headers=headers, timeout=EXPORT_SECONDS)
+    from service_chassis.tracing.http_exporter import HttpSpanExporter
 
-    return HttpSpanExporter(endpoint=f"{endpoint.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS)
+    return HttpSpanExporter(f"{endpoint.rstrip('/')}/v1/traces", headers=headers, timeout_seconds=EXPORT_SECONDS)
+
+
+def _headers(settings: "ServiceSettings") -> dict[str, str]:
+    text = settings.otel_exporter_otlp_headers.get_secret_value()
+    pairs = (pair.split("=", 1) for pair in text.split(",") if "=" in pair)
+    # gRPC takes names in lower case only.
+    return {name.strip().lower(): unquote(value.strip()) for name, value in pairs}

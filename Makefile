@@ -233,7 +233,9 @@ help: ## List what make can do
 	@echo 'Installing the packages of $< into $(@D) ...'
 	@rm -rf $(@D)
 	@$(UV) venv --quiet --python $(VENV) $(@D)
-	@$(UV) pip sync --quiet --compile-bytecode --python $(@D) --require-hashes $<
+	@$(UV) pip sync --quiet --python $(@D) --require-hashes $<
+	@$(@D)/bin/python -m compileall -q -b -o 2 -j 0 --invalidation-mode unchecked-hash $(@D)/lib
+	@find $(@D)/lib -name '*.py' -delete
 	@$(UV) pip install --quiet --python $(@D) --no-deps --offline --editable ./libs/service-chassis --editable ./$*
 	@touch $@
 

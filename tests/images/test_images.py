@@ -165,6 +165,13 @@ def test_an_image_says_what_it_is_and_runs_as_a_number_that_is_not_root(engine: 
     assert (described["Entrypoint"], described["Cmd"]) == ([image.partition(":")[0]], ["serve"])
 
 
+def test_an_image_describes_the_same_api_as_its_sources(engine: Engine, image: str, repository: Path) -> None:
+    # Packages have no docstrings there, and ours do.
+    committed = (repository / image.partition(":")[0] / "openapi.json").read_text()
+
+    assert engine.run_confined(image, "openapi", environment={}) == committed.strip()
+
+
 def test_an_image_is_less_than_200_mb_unpacked(engine: Engine, image: str) -> None:
     assert engine.inspect(image)["Size"] < LARGEST_BYTES
 

@@ -15,7 +15,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 from typing_extensions import override
 
-from service_chassis.application import new_application
+from service_chassis.application import Application, new_application
 from service_chassis.log_context import begin_log_context
 from service_chassis.logs import configure_logging
 from service_chassis.settings import ServiceSettings
@@ -55,7 +55,7 @@ def new_settings() -> Callable[..., ServiceSettings]:
 
 
 @pytest.fixture(scope="session")
-def new_app(new_settings: Callable[..., ServiceSettings]) -> Callable[..., FastAPI]:
+def new_app(new_settings: Callable[..., ServiceSettings]) -> Callable[..., Application]:
     """Build an application of the given routers."""
 
     @asynccontextmanager
@@ -67,7 +67,7 @@ def new_app(new_settings: Callable[..., ServiceSettings]) -> Callable[..., FastA
         lifespan: Callable[[FastAPI], AbstractAsyncContextManager[None]] = lifespan,
         larger_bodies: dict[str, int] | None = None,
         **values: Any,  # whatever the settings take
-    ) -> FastAPI:
+    ) -> Application:
         app = new_application(
             new_settings(**values),
             openapi_path="/trial/openapi.json",

@@ -10,10 +10,11 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.verification import TokenVerifier
+from service_chassis.application import Application
 from service_chassis.errors import NotFoundError, ServiceError
 from service_chassis.hot_endpoints import HotAnswer, HotEndpoint, HotRequest, install_hot_endpoints
 from service_chassis.settings import ServiceSettings
@@ -63,7 +64,7 @@ def tersely(request: Request, error: ServiceError) -> Response:
 
 @pytest.fixture
 async def client(
-    new_app: Callable[..., FastAPI], new_settings: Callable[..., ServiceSettings], issuer: TokenIssuer
+    new_app: Callable[..., Application], new_settings: Callable[..., ServiceSettings], issuer: TokenIssuer
 ) -> AsyncIterator[httpx.AsyncClient]:
     """Give a client whose token is remembered."""
     app, settings = new_app(router, cors_origins=(ORIGIN,)), new_settings(cors_origins=(ORIGIN,))
@@ -189,7 +190,7 @@ async def test_an_endpoint_answers_failures_in_a_form_of_its_own(client: httpx.A
 
 
 def test_a_client_that_hangs_up_ends_an_answer_that_may_wait(
-    new_app: Callable[..., FastAPI],
+    new_app: Callable[..., Application],
     new_settings: Callable[..., ServiceSettings],
     issuer: TokenIssuer,
     logged: Callable[..., list[dict[str, Any]]],

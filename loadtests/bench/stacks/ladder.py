@@ -60,7 +60,7 @@ def _remembering_caller() -> Callable[..., Any]:
     return recall_once
 
 
-def _same_ids(scope: MutableMapping[str, Any]) -> str:
+def _same_ids(scope: MutableMapping[str, Any], _: object) -> str:
     scope["state"] = {"request_id": "always-the-same"}
     return "always-the-same"
 
@@ -76,10 +76,7 @@ class _NotCounted:
 LAYERS: dict[str, list[Part]] = {
     "its statement": [(DirectItemRepository, "find", _remembering_items())],
     "the token": [(HotEndpointsMiddleware, "_recall_caller", _remembering_caller())],
-    "ids and log context": [
-        (hot_endpoints, "bind_request_ids", _same_ids),
-        (hot_endpoints, "add_to_log_context", _nothing),
-    ],
+    "ids and log context": [(hot_endpoints, "bind_request_ids", _same_ids)],
     "bounds and security headers": [
         (hot_endpoints, "find_refusal", _nothing),
         (hot_endpoints, "with_security_headers", list),

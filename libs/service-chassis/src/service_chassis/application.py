@@ -1,6 +1,6 @@
 """Assembles what every service's application has, in the order in which a request meets it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING
 
@@ -9,6 +9,7 @@ from fastapi.routing import APIRoute
 from fastapi.telemetry import TelemetryConfig
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from typing_extensions import override
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from service_chassis.access_log import AccessLog
@@ -26,6 +27,8 @@ from service_chassis.settings import ServiceSettings
 from service_chassis.tracing.server_spans import TracingMiddleware
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
     from service_chassis.tracing.provider import ExportedTracing
 
 # It records queries, paths and the texts of exceptions, and costs ten times as much where nothing is recorded.
@@ -40,15 +43,30 @@ _NO_TELEMETRY_OF_THE_FRAMEWORK: TelemetryConfig = {
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
+class Application(FastAPI):
+    """FastAPI with layers outside of its own, through which nothing has to go that these answer."""
+
+    outer_layers: Sequence[Middleware] = ()
+    """The outermost first."""
+
+    @override
+    def build_middleware_stack(self) -> "ASGIApp":
+        """Put the layers around what the framework builds."""
+        app = super().build_middleware_stack()
+        for layer in reversed(self.outer_layers):
+            app = layer.cls(app, *layer.args, **layer.kwargs)
+        return app
+
+
 def new_application(
     settings: ServiceSettings, *, openapi_path: str, lifespan: Lifespan, larger_bodies: Mapping[str, int] | None = None
-) -> FastAPI:
+) -> Application:
     """Return an application without routes that answers every failure in the common form.
 
     `larger_bodies` says, by path, how many bytes a body may have where 64 kB are too few.
     """
     tracing, cross_origin = _tracing(settings), cross_origin_rules(settings)
-    app = FastAPI(
+    app = Application(
         title=settings.project_name,
         version=settings.version,
         openapi_url=f"{settings.api_v1_str}{openapi_path}",
@@ -59,8 +77,6 @@ def new_application(
         telemetry=_NO_TELEMETRY_OF_THE_FRAMEWORK,
         lifespan=_measured(tracing.around(lifespan) if tracing else lifespan),
         middleware=[
-            Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, settings.trusted_proxies))),
-            *([Middleware(TracingMiddleware, tracing=tracing.tracing)] if tracing else []),
             Middleware(RequestContextMiddleware, access_log=AccessLog(settings)),
             Middleware(RequestMetricsMiddleware),
             Middleware(HangUpMiddleware),
@@ -70,6 +86,10 @@ def new_application(
             Middleware(UnhandledErrorMiddleware),
         ],
     )
+    app.outer_layers = [
+        Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, settings.trusted_proxies))),
+        *([Middleware(TracingMiddleware, tracing=tracing.tracing)] if tracing else []),
+    ]
     install_problem_details(app)
     complete_openapi(app, settings)
     tell_build(settings)

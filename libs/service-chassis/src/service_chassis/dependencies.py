@@ -49,7 +49,7 @@ async def get_access_token(
     """
     authenticator: TokenAuthenticator[AccessToken] = request.app.state.authenticator
     access_token = await authenticator.authenticate(token)
-    add_to_log_context(user_id=str(access_token.subject))
+    add_to_log_context(**access_token.log_fields)
     if not access_token.scopes.issuperset(required.scopes):
         raise InsufficientScopeError
     return access_token

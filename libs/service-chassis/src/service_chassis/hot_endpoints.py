@@ -1,7 +1,7 @@
 """Answers the requests of which there are most without the framework; what is out of the ordinary goes its way.
 
 A hot endpoint answers what it is sure of, in the same bytes as its route, and leaves everything else to the route: a
-token that was not verified yet, a parameter that may be wrong. It stands outside of the middlewares, whose layers cost
+token that was not verified yet, a parameter that may be wrong. It stands outside of the framework, whose layers cost
 more than its statement, and does for its requests what they do for all others, by the same functions: bounds, ids,
 CORS, security headers, metrics, and the access line. A client that hangs up is watched for only where more than one
 statement is waited for, as that takes a second at most.
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from fastapi import FastAPI, Request, Response
+from fastapi import Request, Response
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -23,16 +23,15 @@ from starlette.routing import compile_path
 from service_chassis.access_log import AccessLog
 from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken
+from service_chassis.application import Application
 from service_chassis.cross_origin import cross_origin_rules
 from service_chassis.errors import InvalidTokenError, ServiceError
 from service_chassis.hang_up import WatchedConnection
 from service_chassis.input_guard import MAXIMUM_BODY_BYTES, find_refusal
-from service_chassis.log_context import add_to_log_context
 from service_chassis.problem_details import service_error_response, unhandled_error_response
 from service_chassis.request_context import (
     CLIENT_CLOSED_REQUEST,
     REQUEST_ID_HEADER,
-    RequestContextMiddleware,
     bind_request_ids,
 )
 from service_chassis.request_metrics import ACTIVE_REQUESTS, observe_request
@@ -108,16 +107,15 @@ class HotEndpoint:
 
 
 def install_hot_endpoints(
-    app: FastAPI,
+    app: Application,
     endpoints: Sequence[HotEndpoint],
     *,
     authenticator: TokenAuthenticator[AccessToken],
     settings: "ServiceSettings",
 ) -> None:
-    """Answer these endpoints' requests outside of the middlewares, inside of tracing and of what knows proxies."""
+    """Answer these endpoints' requests outside of the framework, inside of tracing and of what knows proxies."""
     hot = Middleware(HotEndpointsMiddleware, endpoints=endpoints, authenticator=authenticator, settings=settings)
-    layers: list[object] = [layer.cls for layer in app.user_middleware]
-    app.user_middleware.insert(layers.index(RequestContextMiddleware), hot)
+    app.outer_layers = [*app.outer_layers, hot]
 
 
 class HotEndpointsMiddleware:
@@ -162,12 +160,13 @@ class HotEndpointsMiddleware:
     def _find(self, scope: "Scope") -> tuple[HotEndpoint, HotRequest] | None:
         """Find who answers what; a request that may have to be refused is left to the middlewares and the route."""
         at = self._at(scope) if scope["type"] == "http" else None
-        if at is None or find_refusal(scope, MAXIMUM_BODY_BYTES) is not None:
+        if at is None:
             return None
         endpoint, path_values = at
         headers = dict(scope["headers"])
         # What a header means that was sent in several lines, the route says.
-        if len(headers) < len(scope["headers"]):
+        is_any_repeated = len(headers) < len(scope["headers"])
+        if is_any_repeated or find_refusal(scope, headers, maximum_bytes=MAXIMUM_BODY_BYTES) is not None:
             return None
         token = None if endpoint.scope is None else self._recall_caller(headers)
         if endpoint.scope is not None and (token is None or endpoint.scope not in token.scopes):
@@ -198,9 +197,7 @@ class HotEndpointsMiddleware:
         self, endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope", send: "Send", started_at: float
     ) -> bool:
         """Answer and measure; return whether there was an answer."""
-        bind_request_ids(scope)
-        if request.token is not None:
-            add_to_log_context(user_id=str(request.token.subject))
+        bind_request_ids(scope, {} if request.token is None else request.token.log_fields)
         answer: HotAnswer | None = _NO_ANSWER
         ACTIVE_REQUESTS.inc()
         try:

@@ -47,7 +47,7 @@ class InputGuardMiddleware:
             await self._app(scope, receive, send)
             return
         maximum_bytes = self._larger_bodies.get(scope["path"], MAXIMUM_BODY_BYTES)
-        refusal = find_refusal(scope, maximum_bytes)
+        refusal = find_refusal(scope, dict(scope["headers"]), maximum_bytes=maximum_bytes)
         if refusal is None:
             await self._app(scope, _bounded(receive, maximum_bytes), send)
             return
@@ -56,10 +56,12 @@ class InputGuardMiddleware:
         await response(scope, receive, send)
 
 
-def find_refusal(scope: "Scope", maximum_bytes: int) -> Refusal | None:
-    """Judge what is known of a request before its body; `maximum_bytes` is what that may have."""
+def find_refusal(scope: "Scope", headers: "Mapping[bytes, bytes]", *, maximum_bytes: int) -> Refusal | None:
+    """Judge what is known of a request before its body; `maximum_bytes` is what that may have.
+
+    `headers` has the last line of each, as `dict` makes it of the scope's lines.
+    """
     lines = scope["headers"]
-    headers = dict(lines)
     return (
         _judge_target(scope)
         or _judge_headers(lines, is_any_repeated=len(headers) < len(lines))

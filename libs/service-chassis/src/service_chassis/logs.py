@@ -1,6 +1,5 @@
 """One JSON object per line on standard output, or coloured lines on a terminal; every library's lines included."""
 
-import contextlib
 import logging
 import sys
 import time
@@ -73,10 +72,15 @@ class JsonLines(logging.StreamHandler[TextIO]):
             {"timestamp": _now(), "level": "info", "logger": logger, "message": message, **log_context(), **fields},
             option=orjson.OPT_APPEND_NEWLINE,
         ).decode()
-        # Nobody reads any more, or the stream was closed; the request is not to fail for that.
-        with contextlib.suppress(OSError, ValueError), self.lock or contextlib.nullcontext():
+        self.acquire()
+        try:
             self.stream.write(text)
             self.stream.flush()
+        except (OSError, ValueError):
+            # Nobody reads any more, or the stream was closed; the request is not to fail for that.
+            pass
+        finally:
+            self.release()
 
 
 def _now() -> str:

@@ -10,6 +10,8 @@ from uuid_utils import uuid7
 from service_chassis.log_context import begin_log_context
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from service_chassis.access_log import AccessLog
@@ -35,7 +37,7 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = bind_request_ids(scope)
+        request_id = bind_request_ids(scope, {})
         status = CLIENT_CLOSED_REQUEST
         started_at = time.perf_counter()
 
@@ -58,11 +60,14 @@ class RequestContextMiddleware:
                 )
 
 
-def bind_request_ids(scope: "Scope") -> str:
-    """Bind the ids of a request that begins to its scope and to every line that is written for it; return its own."""
+def bind_request_ids(scope: "Scope", fields: "Mapping[str, str]") -> str:
+    """Bind the ids of a request that begins to its scope and to every line that is written for it; return its own.
+
+    Its lines say the `fields` as well.
+    """
     ids = {"request_id": _request_id(scope), **_trace_ids()}
     scope.setdefault("state", {}).update(ids)
-    begin_log_context(ids)
+    begin_log_context({**ids, **fields})
     return ids["request_id"]
 
 

@@ -38,7 +38,7 @@ class SecurityHeadersMiddleware:
 
 def with_security_headers(headers: "Sequence[tuple[bytes, bytes]]") -> list[tuple[bytes, bytes]]:
     """Complete the headers of an answer."""
-    present = {name.lower() for name, _ in headers}
+    present = [name.lower() for name, _ in headers]
     if _DEFAULT_NAMES.isdisjoint(present):
         return [*headers, *_DEFAULT_HEADERS]
     return [*headers, *(default for default in _DEFAULT_HEADERS if default[0] not in present)]

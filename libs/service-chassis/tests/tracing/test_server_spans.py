@@ -7,13 +7,14 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, HTTPException
 
+from service_chassis.application import Application
 from service_chassis.testing.collector import Collector
 from service_chassis.tracing.server_spans import TracingMiddleware
 
 Logged = Callable[[], list[dict[str, Any]]]
-NewApp = Callable[..., FastAPI]
+NewApp = Callable[..., Application]
 TracedClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
 ID = "0198c0de-0000-7000-8000-000000000000"
@@ -206,5 +207,5 @@ async def test_only_lines_of_a_recorded_trace_name_a_span(traced_client: TracedC
 def test_nothing_is_traced_until_a_collector_is_named(new_app: NewApp) -> None:
     app = new_app(router)
 
-    middleware: list[object] = [middleware.cls for middleware in app.user_middleware]
-    assert TracingMiddleware not in middleware
+    layers: list[object] = [layer.cls for layer in app.outer_layers]
+    assert TracingMiddleware not in layers

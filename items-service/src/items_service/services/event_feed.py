@@ -10,7 +10,7 @@ from pydantic import SecretStr, ValidationError
 
 from items_service.schemas.events import EVENT_BATCH, Event, ServiceTokenAnswer
 from service_chassis.certificates import trusted_certificates
-from service_chassis.tracing.client_spans import traced_stream
+from service_chassis.tracing.client_requests import traced_stream
 
 MAXIMUM_ANSWER_BYTES = 1024 * 1024
 # How long auth-service shall wait for an event, and how much longer its answer may take.

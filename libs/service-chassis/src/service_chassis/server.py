@@ -10,7 +10,6 @@ from typing import Any
 
 import uvicorn
 from typing_extensions import override
-from uvicorn.supervisors import ChangeReload
 
 from service_chassis.ending import tell_that_the_end_has_begun
 from service_chassis.metrics import Exposition
@@ -89,6 +88,8 @@ def serve(
     server = Server(config, metrics_port=metrics_port, has_process_to_itself=True)
     with suppress(KeyboardInterrupt):
         if config.should_reload:
-            ChangeReload(config, target=server.run, sockets=[config.bind_socket()]).run()
+            from uvicorn.supervisors.watchfilesreload import WatchFilesReload
+
+            WatchFilesReload(config, target=server.run, sockets=[config.bind_socket()]).run()
         else:
             server.run()

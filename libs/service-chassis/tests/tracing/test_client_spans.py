@@ -15,7 +15,8 @@ from service_chassis.testing.collector import Collector
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer
 from service_chassis.testing.servers import LOOPBACK, serving
-from service_chassis.tracing.client_spans import client_span, traced_stream
+from service_chassis.tracing.client_requests import traced_stream
+from service_chassis.tracing.client_spans import client_span
 
 NewApp = Callable[..., FastAPI]
 TracedClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]

@@ -14,7 +14,7 @@ from service_chassis.access_tokens.keys import MAXIMUM_KEY_SET_BYTES, Verificati
 from service_chassis.certificates import trusted_certificates
 from service_chassis.errors import VerificationKeysUnavailableError
 from service_chassis.metrics import labelled_counter
-from service_chassis.tracing.client_spans import traced_stream
+from service_chassis.tracing.client_requests import traced_stream
 
 REFRESH_SECONDS = 60.0
 # While there are none, or a forgotten one is still published: soon, then less and less often.

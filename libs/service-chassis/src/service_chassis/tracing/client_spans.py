@@ -1,19 +1,15 @@
 """Spans of calls to other services, which are told the trace that they are part of."""
 
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
-import httpx
 from opentelemetry import trace
-from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, SpanKind, Status, StatusCode
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from service_chassis.log_context import log_context
 from service_chassis.tracing.current import current_tracing, mark_failed
 
-_PROPAGATOR = TraceContextTextMapPropagator()
 # Nobody gets to see it, and zero would mean that there is no trace.
 _NO_SPAN_ID = 1
 
@@ -42,32 +38,3 @@ def _parent() -> SpanContext:
     if current.is_valid or trace_id is None:
         return current
     return SpanContext(int(trace_id, 16), _NO_SPAN_ID, is_remote=False)
-
-
-@asynccontextmanager
-async def traced_stream(
-    client: httpx.AsyncClient,
-    method: str,
-    *,
-    url: str,
-    headers: Mapping[str, str] | None = None,
-    **options: Any,  # httpx's own
-) -> AsyncIterator[httpx.Response]:
-    """Send a request whose path is always the same, and give the answer before its body is read."""
-    target = httpx.URL(url)
-    attributes: dict[str, AttributeValue] = {
-        "http.request.method": method,
-        # Without what `options` add to it, and without a name and password.
-        "url.full": str(target.copy_with(username=None, password=None, query=None, fragment=None)),
-        "server.address": target.host,
-        "server.port": target.port or {"https": 443}.get(target.scheme, 80),
-    }
-    with client_span(f"{method} {target.path}", attributes) as span:
-        carrier = dict(headers or {})
-        _PROPAGATOR.inject(carrier)
-        async with client.stream(method, url, headers=carrier, **options) as response:
-            span.set_attribute("http.response.status_code", response.status_code)
-            if response.is_error:
-                span.set_attribute("error.type", str(response.status_code))
-                span.set_status(Status(StatusCode.ERROR))
-            yield response

@@ -64,8 +64,8 @@ class DirectItemRepository:
         """Return one owner's items in an order, from after a position on; a minus sign turns the order around."""
         statement = _page(sort, is_first=position is None, is_searched=words is not None)
         values = page_values(position, owner_id=owner_id, words=words, limit=limit)
-        rows = await self._pool.fetch(statement, **values)
-        return [json for (json,) in rows]
+        ((items,),) = await self._pool.fetch(statement, **values)
+        return cast("list[str]", items)
 
     def place_of(self, item: str, *, sort: str) -> Place:
         """Say where an item stands in an order."""
@@ -86,4 +86,6 @@ class DirectItemRepository:
 
 @cache
 def _page(sort: str, *, is_first: bool, is_searched: bool) -> Statement:
-    return Statement(page_statement(select(_JSON), sort=sort, is_first=is_first, is_searched=is_searched))
+    items = page_statement(select(_JSON), sort=sort, is_first=is_first, is_searched=is_searched)
+    # To receive twenty rows takes several times as long as one with all of them.
+    return Statement(select(func.array(items.scalar_subquery())))

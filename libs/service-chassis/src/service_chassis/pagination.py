@@ -66,7 +66,9 @@ def next_page_link(page: Page[Row], *, path: str, parameters: Mapping[str, str])
     """Return the header's value; None on the last page."""
     if page.next_cursor is None:
         return None
-    return f'<{path}?{urlencode({**parameters, "cursor": page.next_cursor})}>; rel="next"'
+    # There is nothing in a cursor that would have to be encoded.
+    query = urlencode({**parameters, "cursor": page.next_cursor}) if parameters else f"cursor={page.next_cursor}"
+    return f'<{path}?{query}>; rel="next"'
 
 
 class CursorSigner:

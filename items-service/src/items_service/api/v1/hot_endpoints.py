@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
-from pydantic import ValidationError
 from pydantic_core import from_json, to_json
 
 from items_service.api.dependencies import Resources
@@ -35,12 +36,11 @@ class HotItems:
         ]
 
     async def _list_items(self, request: HotRequest) -> HotAnswer | None:
-        parameters = _parameters(request.query)
-        query = _item_query(parameters) if parameters is not None else None
-        if parameters is None or query is None:
+        asked = _read_query(request.query)
+        if asked is None:
             return None
-        page = await self._items(request).list_page(query)
-        link = next_page_link(page, path=request.path, parameters=parameters)
+        page = await self._items(request).list_page(asked.page)
+        link = next_page_link(page, path=request.path, parameters=asked.parameters)
         body = f'{{"items":[{",".join(page.items)}],"next_cursor":{to_json(page.next_cursor).decode()}}}'
         return HotAnswer(body.encode(), [] if link is None else [(b"link", link.encode("latin-1"))])
 
@@ -69,23 +69,27 @@ class HotItems:
         return DirectItems(items=resources.direct_items, cursors=resources.cursors, caller=request.caller)
 
 
-def _parameters(query: bytes) -> dict[str, str] | None:
-    """Return the parameters by their names, None where one was sent twice or the query is no text."""
-    if not query:
-        return {}
+class _Asked(NamedTuple):
+    """What a query says, and what it means."""
+
+    parameters: Mapping[str, str]
+    page: ItemQuery
+
+
+# Most ask for a first page, and that in one of a few ways.
+@lru_cache(maxsize=256)
+def _read_query(query: bytes) -> _Asked | None:
+    """Return what is asked for, None where the query is no text, says something twice, or may be wrong."""
     try:
-        pairs = parse_qsl(query.decode("ascii"), keep_blank_values=True, strict_parsing=True, errors="strict")
+        pairs = _pairs(query.decode("ascii")) if query else []
+        parameters = dict(pairs)
+        return _Asked(parameters, ItemQuery.model_validate(parameters)) if len(parameters) == len(pairs) else None
     except ValueError:
         return None
-    parameters = dict(pairs)
-    return parameters if len(parameters) == len(pairs) else None
 
 
-def _item_query(parameters: Mapping[str, str]) -> ItemQuery | None:
-    try:
-        return ItemQuery.model_validate(parameters)
-    except ValidationError:
-        return None
+def _pairs(query: str) -> list[tuple[str, str]]:
+    return parse_qsl(query, keep_blank_values=True, strict_parsing=True, errors="strict")
 
 
 def _new_item(body: bytes) -> ItemCreate | None:

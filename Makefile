@@ -18,7 +18,7 @@ COMPILE   = $(UV) pip compile --quiet --universal --generate-hashes --python-ver
 COVERAGE := $(if $(T),,-m slipcover --dont-wrap-pytest --json --out .coverage.json --fail-under 0)
 WORKERS  := $(if $(T),0,auto)
 # What developers work with; `make check` looks at the house rules, and `make check-manifests` at the charts.
-TOOLS    := libs/local-stack libs/observability loadtests tests/observability
+TOOLS    := libs/local-stack libs/observability loadtests/tests tests/observability
 # Who names a path means all of it.
 WHICH    := $(if $(T),-m "not large and not images and not cluster",$(addprefix --ignore ,$(TOOLS) tests/architecture tests/manifests))
 

@@ -10,6 +10,7 @@ import pytest
 from local_stack.pair_settings import PairSettings
 from local_stack.ports import free_port
 from local_stack.running_pair import RunningPair, running_pair
+from service_chassis.certificates import trusted_certificates
 from service_chassis.testing.collector import Collector, collecting
 from service_chassis.testing.mailbox import ThreadedMailbox, mailbox_in_a_thread
 
@@ -70,7 +71,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReques
 
 @pytest.fixture
 def client(pair: RunningPair) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=pair.base_url, timeout=10) as client:
+    with httpx.Client(base_url=pair.base_url, timeout=10, verify=trusted_certificates(pair.base_url)) as client:
         yield client
 
 

@@ -33,10 +33,10 @@ from service_chassis.logs import configure_logging
 from service_chassis.testing.clients import running_client, settings_of, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
+from service_chassis.testing.fixtures import NewDatabase
 from service_chassis.testing.issuer import ISSUER, SERVICE_AUDIENCE
 from service_chassis.testing.kept_connections import KeptConnections
 from service_chassis.testing.mailbox import Mailbox, open_mailbox
-from service_chassis.testing.plugin import NewDatabase
 from service_chassis.testing.shared_statements import share_statements
 
 CHEAP_PASSWORD_CONTEXT = PASSWORD_CONTEXT.copy(argon2__memory_cost=8, argon2__time_cost=2)

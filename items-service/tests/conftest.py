@@ -15,10 +15,10 @@ from items_service.main import create_app
 from service_chassis.testing.clients import running_client, settings_of, share_routes
 from service_chassis.testing.databases import EmptyableDatabase
 from service_chassis.testing.door import Door
+from service_chassis.testing.fixtures import NewDatabase
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.kept_connections import KeptConnections
 from service_chassis.testing.key_server import KeyServer
-from service_chassis.testing.plugin import NewDatabase
 from service_chassis.testing.shared_statements import share_statements
 
 

@@ -22,9 +22,9 @@ import items_service.core.config
 import items_service.main
 from items_service.schemas.items import Item
 from service_chassis.testing.databases import EmptyableDatabase
+from service_chassis.testing.fixtures import NewDatabase
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer
-from service_chassis.testing.plugin import NewDatabase
 
 ITEMS = "/api/v1/items"
 

@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 import auth_service.core.database
 import items_service.core.database
 from service_chassis.testing.databases import EmptyableDatabase
-from service_chassis.testing.plugin import NewDatabase
+from service_chassis.testing.fixtures import NewDatabase
 
 SCHEMA_REVISIONS = {
     "auth": auth_service.core.database.SCHEMA_REVISION,

@@ -8,6 +8,7 @@ from uuid import uuid4
 import httpx
 
 from local_stack.running_pair import RunningPair
+from service_chassis.certificates import trusted_certificates
 
 API = "/api/v1"
 PATIENCE_SECONDS = 3.0
@@ -41,7 +42,9 @@ def in_time(ask: Callable[[], httpx.Response]) -> httpx.Response:
 
 
 def statuses_of(pair: RunningPair, path: str) -> list[int]:
-    return [httpx.get(f"{url}{path}", timeout=PATIENCE_SECONDS).status_code for url in (pair.auth_url, pair.items_url)]
+    urls = (pair.auth_url, pair.items_url)
+    verify = trusted_certificates(pair.auth_url)
+    return [httpx.get(f"{url}{path}", timeout=PATIENCE_SECONDS, verify=verify).status_code for url in urls]
 
 
 def test_a_halted_database_is_a_503_in_time_and_service_returns_with_it(

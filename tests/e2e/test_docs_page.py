@@ -3,7 +3,6 @@
 import json
 import shutil
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -113,21 +112,27 @@ class DocsPage:
         return WebDriverWait(self._browser, WAIT_SECONDS, poll_frequency=0.05, ignored_exceptions=ignored)
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Chrome]:
+@pytest.fixture(scope="module")
+def started_browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     driver = shutil.which("chromedriver")
     # Selenium would otherwise download one.
     assert driver is not None, "Chromium is installed but chromedriver is not"
     options = ChromeOptions()
     options.binary_location = str(CHROMIUM)
-    for flag in [*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"]:
+    for flag in [*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     with Chrome(options=options, service=ChromeService(driver)) as browser:
-        # Chromium opens its new-tab page first; what that one loads is not the docs page's doing.
-        browser.get("about:blank")
-        read_log(browser, "performance")
         yield browser
+
+
+@pytest.fixture
+def browser(started_browser: Chrome) -> Chrome:
+    # Chromium opens its new-tab page first; what that one loads is not the docs page's doing.
+    started_browser.get("about:blank")
+    for kind in ("browser", "performance"):
+        read_log(started_browser, kind)
+    return started_browser
 
 
 def test_person_logs_in_on_the_docs_page_and_sees_their_items(pair: Pair, browser: Chrome) -> None:

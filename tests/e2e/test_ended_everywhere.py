@@ -14,6 +14,7 @@ import pytest
 
 from local_stack.running_pair import RunningPair
 from local_stack.services import AUTH, ITEMS
+from service_chassis.certificates import trusted_certificates
 
 API = "/api/v1"
 ITEMS_PATH = f"{API}/items"
@@ -112,7 +113,8 @@ def test_no_item_of_a_deleted_user_is_left_although_others_are_being_created(
     token = bearer(account["token"])
 
     def create_until_refused(number: int) -> int:
-        with httpx.Client(base_url=pair.base_url, timeout=10) as own:
+        verify = trusted_certificates(pair.base_url)
+        with httpx.Client(base_url=pair.base_url, timeout=10, verify=verify) as own:
             created = 0
             while own.post(ITEMS_PATH, json={"title": str(number)}, headers=token).status_code != 401:
                 created += 1

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from local_stack.running_pair import RunningPair
+from service_chassis.certificates import trusted_certificates
 from service_chassis.testing.collector import Collector
 from service_chassis.testing.mailbox import ThreadedMailbox
 
@@ -90,7 +91,9 @@ class Account:
 def clients_of(pair: RunningPair) -> Iterator[list[httpx.Client]]:
     """Give clients of the gateway and of each service behind it, whose requests are all recorded in one trace."""
     urls = (pair.base_url, pair.auth_url, pair.items_url)
-    clients = [httpx.Client(base_url=url, timeout=20, headers=RECORDED) for url in urls]
+    clients = [
+        httpx.Client(base_url=url, timeout=20, headers=RECORDED, verify=trusted_certificates(url)) for url in urls
+    ]
     yield clients
     for client in clients:
         client.close()

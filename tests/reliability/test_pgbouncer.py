@@ -20,7 +20,7 @@ from local_stack.pair_settings import PairSettings
 from local_stack.ports import LOOPBACK, free_port
 from local_stack.running_pair import RunningPair, running_pair
 from local_stack.services import SERVICES
-from service_chassis.testing.plugin import NewDatabase
+from service_chassis.testing.fixtures import NewDatabase
 
 pytestmark = pytest.mark.resilience
 TANDEM = Path(__file__).parents[2] / "deploy" / "charts" / "tandem"

@@ -20,7 +20,7 @@ from local_stack.gateway import write_gateway_files, write_routes
 from local_stack.ports import LOOPBACK, free_port
 from local_stack.services import AUTH, ITEMS, SERVICES, Service
 from service_chassis.migrations import upgrade_to_head
-from service_chassis.testing.plugin import NewDatabase
+from service_chassis.testing.fixtures import NewDatabase
 
 pytestmark = pytest.mark.resilience
 REPOSITORY = Path(__file__).parents[2]

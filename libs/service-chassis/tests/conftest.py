@@ -19,7 +19,7 @@ from service_chassis.application import Application, new_application
 from service_chassis.log_context import begin_log_context
 from service_chassis.logs import configure_logging
 from service_chassis.settings import ServiceSettings
-from service_chassis.testing.plugin import NewDatabase
+from service_chassis.testing.fixtures import NewDatabase
 
 
 class TrialSettings(ServiceSettings):

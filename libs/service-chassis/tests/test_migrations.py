@@ -111,6 +111,7 @@ async def test_two_at_once_migrate_once(service_directory: Path) -> None:
     add_migration(service_directory, "0001", statement="CREATE TABLE notes AS SELECT pg_sleep(0.1)::text")
     code = "import pathlib, service_chassis.migrations as m; m.upgrade_to_head(pathlib.Path.cwd())"
 
-    processes = [await asyncio.create_subprocess_exec(sys.executable, "-c", code) for _ in range(2)]
+    command = (sys.executable, "-c", code)
+    processes = [await asyncio.create_subprocess_exec(*command, cwd=service_directory) for _ in range(2)]
 
     assert [await process.wait() for process in processes] == [0, 0]

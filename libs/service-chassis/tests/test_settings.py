@@ -18,6 +18,11 @@ class Settings(ServiceSettings):
     project_name: str = "trial-service"
 
 
+@pytest.fixture(autouse=True)
+def _directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture
 def set_environment(monkeypatch: pytest.MonkeyPatch) -> SetEnvironment:
     """Export variables beside those of a configuration that is right."""

@@ -171,7 +171,10 @@ def _decoy_of(cost: str, context: CryptContext) -> str:
 
 @cache
 def _decoy_hash(context: CryptContext) -> str:
-    return get_password_hash(secrets.token_urlsafe(), context)
+    # Of no password: to hash one takes 30 ms, which no start shall wait for.
+    handler = context.handler()
+    decoy: str = handler(use_defaults=True, checksum=secrets.token_bytes(handler.checksum_size)).to_string()
+    return decoy
 
 
 def _lower_priority() -> None:

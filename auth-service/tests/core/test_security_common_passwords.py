@@ -10,6 +10,8 @@ def test_a_frequent_password_is_found_in_any_case_and_width(password: str) -> No
     assert is_common_password(password)
 
 
-@pytest.mark.parametrize("password", ["correct horse", "correct horse battery staple", "password\0", "", "\ud800"])
+@pytest.mark.parametrize(
+    "password", ["correct horse", "correct horse battery", "password\0", "password\n12345678", "", "\ud800"]
+)
 def test_any_other_password_is_not(password: str) -> None:
     assert not is_common_password(password)

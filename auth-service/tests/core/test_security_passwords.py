@@ -1,7 +1,9 @@
 """How passwords are hashed and compared, and what that may cost."""
 
 import asyncio
+import os
 import statistics
+import sys
 import time
 
 import argon2
@@ -117,6 +119,18 @@ async def test_an_unknown_user_matches_nothing() -> None:
 
     assert not await hashing.verify(PASSWORD, None)
     assert not await hashing.verify("", None)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process can't be kept to some cores")
+def test_a_process_that_may_use_one_core_hashes_in_one_thread() -> None:
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    try:
+        hashing = PasswordHashing()
+    finally:
+        os.sched_setaffinity(0, cores)
+
+    assert hashing.threads == 1
 
 
 @pytest.mark.parametrize("outdated", [OUTDATED_ARGON2, OUTDATED_BCRYPT], ids=["argon2", "bcrypt"])

@@ -18,6 +18,7 @@ from auth_service.errors import PasswordHashingBusyError
 from auth_service.metrics import PASSWORD_HASH_DURATION, PASSWORD_HASH_REFUSALS
 
 MAXIMUM_PASSWORD_BYTES = 4096
+MAXIMUM_THREADS = 2
 # OWASP Password Storage Cheat Sheet: of five sets that it calls equal, the one with the least memory: argon2id with
 # 7 MiB, five passes, one lane. Who guesses moves as much memory as with 19 MiB and two, and we find it in the cache.
 PASSWORD_CONTEXT = CryptContext(
@@ -69,7 +70,10 @@ class PasswordHashing:
     `context` says what new hashes cost; tests that are about something else take a cheaper one.
     """
 
-    def __init__(self, *, threads: int = 2, queue_length: int = 64, context: CryptContext = PASSWORD_CONTEXT) -> None:
+    def __init__(
+        self, *, threads: int | None = None, queue_length: int = 64, context: CryptContext = PASSWORD_CONTEXT
+    ) -> None:
+        threads = threads or _threads_of_use()
         self._context = context
         self._executor = ThreadPoolExecutor(threads, "password-hashing", initializer=_lower_priority)
         self.threads = threads
@@ -136,6 +140,12 @@ class PasswordHashing:
     def close(self) -> None:
         """End the threads after what they are doing; drop what waits."""
         self._executor.shutdown(cancel_futures=True)
+
+
+def _threads_of_use() -> int:
+    # On one core a second thread would get nobody an answer sooner, and each keeps 7 MiB.
+    cores = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+    return min(cores, MAXIMUM_THREADS)
 
 
 def _measured(work: Callable[[], Result]) -> Result:

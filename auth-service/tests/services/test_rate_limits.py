@@ -213,3 +213,23 @@ async def test_valkey_is_another_name_of_the_same_protocol(new_replica: NewRepli
     assert replica.is_shared
     replica.read_gauges()
     assert metric(SHARED) == 1
+
+
+def looks_through_all_counters() -> int:
+    """Count the tasks with which the library looks for counters that have expired."""
+    return sum("__expire_events" in repr(task.get_coro()) for task in asyncio.all_tasks())
+
+
+async def test_attempts_look_through_all_counters_only_now_and_then() -> None:
+    replica = RateLimits(None, expire_every_seconds=0.2)
+
+    await replica.count(LIMIT, "first")
+    at_first = looks_through_all_counters()
+    await asyncio.sleep(0.01)
+    for number in range(100):
+        await replica.count(LIMIT, str(number))
+    soon = looks_through_all_counters()
+    await asyncio.sleep(0.2)
+    await replica.count(LIMIT, "last")
+
+    assert (at_first, soon, looks_through_all_counters()) == (1, 0, 1)

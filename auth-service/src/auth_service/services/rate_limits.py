@@ -1,6 +1,7 @@
 """Counts what may happen only so often: all replicas together while Redis answers, each process alone while not."""
 
 import asyncio
+import math
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 0.05
 # How long Redis is left alone after that.
 REST_SECONDS = 5.0
+EXPIRE_EVERY_SECONDS = 1.0
 
 logger = structlog.stdlib.get_logger(__name__)
 Result = TypeVar("Result")
@@ -35,6 +37,25 @@ class Count:
     reset_seconds: int
 
 
+class _LocalStorage(MemoryStorage):
+    """Looks now and then for counters that nobody needs any more, of which there are many while an attack goes on.
+
+    The library looks through all of them with every attempt. What counts does not depend on it: a counter that has
+    expired counts nothing, whether it is still there or not.
+    """
+
+    def __init__(self, expire_every_seconds: float) -> None:
+        super().__init__()
+        self._expire_every_seconds = expire_every_seconds
+        self._looked_at = -math.inf
+
+    async def _MemoryStorage__schedule_expiry(self) -> None:  # noqa: N802  # the library's private name for it
+        now = time.monotonic()
+        if now - self._looked_at >= self._expire_every_seconds:
+            self._looked_at = now
+            await super()._MemoryStorage__schedule_expiry()  # type: ignore[misc]  # as above
+
+
 class RateLimits:
     """Counters by name, each over a sliding window."""
 
@@ -44,10 +65,11 @@ class RateLimits:
         *,
         patience_seconds: float = PATIENCE_SECONDS,
         rest_seconds: float = REST_SECONDS,
+        expire_every_seconds: float = EXPIRE_EVERY_SECONDS,
     ) -> None:
         self._patience_seconds = patience_seconds
         self._rest_seconds = rest_seconds
-        self._local = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._local = SlidingWindowCounterRateLimiter(_LocalStorage(expire_every_seconds))
         self._pool = (
             None
             if redis_url is None

@@ -65,6 +65,20 @@ async def test_who_hangs_up_takes_nobody_along() -> None:
     assert await stayer == 4
 
 
+async def test_nothing_is_read_for_nobody() -> None:
+    shelf = Shelf()
+    reads = SharedReads(shelf.fetch)
+
+    first = await begin(reads, 1)
+    (leaver,) = await begin(reads, 2)
+    leaver.cancel()
+    shelf.may_answer.set()
+    await asyncio.gather(*first)
+
+    assert await reads.find(3) == 9
+    assert shelf.fetched == [[1], [3]]
+
+
 async def test_a_failure_is_everybodys_who_shared_it_and_nobody_elses() -> None:
     shelf = Shelf()
     reads = SharedReads(shelf.fetch)

@@ -51,6 +51,8 @@ class SharedReads(Generic[Key, Row]):
 
     async def _answer(self, asked: "_Asked[Key, Row]") -> None:
         waiting = [(key, answer) for key, answer in asked if not answer.done()]
+        if not waiting:
+            return
         try:
             rows = await self._fetch([key for key, _ in waiting])
         except Exception as error:  # noqa: BLE001  # everybody who waits for the statement is told

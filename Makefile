@@ -16,7 +16,8 @@ COMPILE   = $(UV) pip compile --quiet --universal --generate-hashes --python-ver
 	$(addprefix --no-emit-package ,$(notdir $(PARTS)))
 # What is measured is judged in a step of its own: slipcover 1.1 forgets what workers saw once it has compared it with a limit.
 COVERAGE := $(if $(T),,-m slipcover --dont-wrap-pytest --json --out .coverage.json --fail-under 0)
-WORKERS  := $(if $(T),0,auto)
+# One more than there are cores, since tests wait as well.
+WORKERS   = $(if $(T),0,$(shell expr $$(getconf _NPROCESSORS_ONLN) + 1))
 # What developers work with; `make check` looks at the house rules, and `make check-manifests` at the charts.
 TOOLS    := libs/local-stack libs/observability loadtests/tests tests/observability
 # Who names a path means all of it.
@@ -56,6 +57,7 @@ setup: .venv/.installed ## Install everything into .venv; every other target doe
 test: .venv/.installed ## Run the tests with coverage; T=path runs these alone
 	@$(VENV) $(COVERAGE) -m pytest -n $(WORKERS) --maxprocesses=8 --no-loadscope-reorder $(WHICH) $(T)
 	@$(if $(COVERAGE),$(VENV) -m slipcover --merge .coverage.json --out .coverage.json)
+	@$(if $(COVERAGE),$(VENV) tests/branch_coverage.py)
 
 .PHONY: test-tools
 test-tools: .venv/.installed ## Run the tests of what developers work with: the local stack, dashboards and rules, load tests

@@ -94,7 +94,7 @@ async def test_a_dropped_key_is_replaced_in_a_running_service(run: Run, client: 
 
     exit_code, output = await run("drop", leaked)
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while leaked in await published_key_ids(client):  # noqa: ASYNC110  # nobody tells of a reading
             await asyncio.sleep(0.05)
     assert exit_code == 0

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +13,7 @@ import asyncpg
 import httpx
 import pytest
 from fastapi import FastAPI
+from pydantic import SecretStr
 
 from items_service.core.config import Settings
 from items_service.main import create_app
@@ -195,3 +196,25 @@ async def test_500_tokens_of_unknown_keys_cost_three_questions_at_most_and_delay
         assert (ours, len(waiting)) == (200, 50)
         assert await asyncio.gather(*first, *(status(client, token) for token in tokens[50:])) == [401] * 500
     assert key_server.requests <= 3
+
+
+@pytest.mark.usefixtures("kept_keys")
+async def test_who_gets_no_token_for_the_feed_serves_says_so_and_leaves_the_feed_to_others(
+    new_settings: Callable[..., Settings],
+    issuer: TokenIssuer,
+    stored: asyncpg.Connection,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    # The key server answers no POST.
+    settings = new_settings(feed_client_id="items-service", feed_client_secret=SecretStr("what nobody knows"))
+    said = ""
+
+    async with running_client(create_app(settings)) as client:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while "no token: answered with status 501" not in said:
+                await asyncio.sleep(0.01)
+                said += capsys.readouterr().out
+        answered = await status(client, issuer.token())
+
+    assert answered == 200
+    assert await stored.fetch("SELECT FROM feed_cursor WHERE lease_holder IS NOT NULL") == []

@@ -18,7 +18,7 @@ from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.metrics import rise_of
 
 ITEMS = "/api/v1/items"
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 5.0
 
 cut_off = pytest.mark.parametrize("message", [COMMIT, COMMITTED], ids=["before COMMIT arrives", "after it is done"])
 requests = pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from service_chassis.testing.servers import LOOPBACK, serving
 
 ITEMS = "/api/v1/items"
 ITEM = {"title": "Tandem bicycle"}
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 5.0
 
 NewSettings = Callable[..., Settings]
 

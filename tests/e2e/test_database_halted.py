@@ -11,7 +11,7 @@ from local_stack.running_pair import RunningPair
 from service_chassis.certificates import trusted_certificates
 
 API = "/api/v1"
-PATIENCE_SECONDS = 3.0
+PATIENCE_SECONDS = 5.0
 
 
 def log_in(client: httpx.Client, pair: RunningPair) -> dict[str, str]:

@@ -281,7 +281,7 @@ def assert_ends(run: Run, number: signal.Signals) -> None:
 
     assert run.process.wait(timeout=30) == 0
     assert time.monotonic() - began < 5
-    _wait_until_gone(processes, seconds=0.2)
+    _wait_until_gone(processes, seconds=2)
 
 
 def _wait_until_gone(processes: set[int], *, seconds: float = 8) -> None:

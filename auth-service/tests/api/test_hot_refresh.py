@@ -266,6 +266,6 @@ async def test_its_connections_are_counted_with_the_others_and_closed_with_them(
         assert metric("db_client_connection_max") == 3 + MAXIMUM_CONNECTIONS
         assert await stored.fetchval(EXCHANGING_CONNECTIONS) == of_other_tests + 1
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(10):
         while await stored.fetchval(EXCHANGING_CONNECTIONS) > of_other_tests:  # noqa: ASYNC110  # PostgreSQL does not tell
             await asyncio.sleep(0.005)

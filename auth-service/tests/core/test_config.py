@@ -52,8 +52,8 @@ def test_the_shared_name_of_a_setting_works(monkeypatch: pytest.MonkeyPatch) -> 
     assert (settings.registration_enabled, settings.algorithm) == (False, "EdDSA")
 
 
-def test_settings_are_read_from_a_env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+@pytest.mark.usefixtures("in_own_directory")
+def test_settings_are_read_from_a_env_file() -> None:
     Path(".env").write_text("ACCESS_TOKEN_EXPIRE_MINUTES=7\nALGORITHM=RS256\n")
 
     settings = load_settings(Settings)

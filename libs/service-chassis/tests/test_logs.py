@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 import structlog
+from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 from pydantic import SecretStr
 from sqlalchemy import text
 
@@ -128,3 +129,18 @@ def test_what_is_piped_gets_json_unless_told_otherwise(
     structlog.stdlib.get_logger("trial").info("piped")
 
     assert json.loads(capsys.readouterr().out)["message"] == "piped"
+
+
+@pytest.mark.parametrize("flags", [TraceFlags.SAMPLED, TraceFlags.DEFAULT])
+def test_a_line_names_the_span_that_it_is_written_in_if_that_is_recorded(
+    new_settings: NewSettings, capsys: pytest.CaptureFixture[str], flags: int
+) -> None:
+    configure_logging(new_settings(log_format="json", otel_exporter_otlp_endpoint="http://127.0.0.1:4317"))
+    span = SpanContext(trace_id=10, span_id=11, is_remote=False, trace_flags=TraceFlags(flags))
+
+    with use_span(NonRecordingSpan(span)):
+        structlog.stdlib.get_logger("trial").info("inside")
+
+    line = json.loads(capsys.readouterr().out)
+    named = {"trace_id": f"{10:032x}", "span_id": f"{11:016x}"} if flags else {}
+    assert {name: line[name] for name in ("trace_id", "span_id") if name in line} == named

@@ -16,7 +16,7 @@ from local_stack.ports import free_port
 from service_chassis.testing.servers import LOOPBACK
 from service_chassis.testing.trial_service import answer_of, eventually, write_trial_service
 
-pytestmark = pytest.mark.resilience
+pytestmark = [pytest.mark.resilience, pytest.mark.usefixtures("in_own_directory")]
 APPLICATION = """
 import asyncio
 import gc

@@ -9,6 +9,7 @@ from service_chassis.settings import LOCAL_SECRET_KEY, InvalidSettingsError, Ser
 STRONG_KEY = "k" * 32
 URL = "postgresql://trial@localhost/trial"
 
+pytestmark = pytest.mark.usefixtures("in_own_directory")
 SetEnvironment = Callable[..., None]
 
 
@@ -16,11 +17,6 @@ class Settings(ServiceSettings):
     service_prefix: ClassVar[str] = "TRIAL_"
 
     project_name: str = "trial-service"
-
-
-@pytest.fixture(autouse=True)
-def _directory_of_its_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from local_stack.ports import free_port
 from service_chassis.testing.servers import LOOPBACK
 from service_chassis.testing.trial_service import answer_of, eventually, write_trial_service
 
-pytestmark = pytest.mark.resilience
+pytestmark = [pytest.mark.resilience, pytest.mark.usefixtures("in_own_directory")]
 REQUESTS = 'http_server_request_duration_seconds_count{.*http_route="/process".*}'
 LOGGERS = {"gunicorn.error", "uvicorn.error", "access"}
 APPLICATION = """

@@ -39,6 +39,12 @@ def _no_settings_of_the_developer(monkeypatch: pytest.MonkeyPatch, empty_directo
         monkeypatch.delenv(name)
 
 
+@pytest.fixture
+def in_own_directory(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Run a test that reads or writes beside itself in a directory of its own."""
+    monkeypatch.chdir(tmp_path)
+
+
 @pytest.fixture(scope="session")
 async def kept_connections() -> AsyncIterator[KeptConnections]:
     """Keep connections from one test to the next, since all asynchronous tests of a worker run on one event loop."""

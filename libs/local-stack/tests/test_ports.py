@@ -21,6 +21,12 @@ def test_a_free_port_is_free() -> None:
     ensure_port_is_free(free_port())
 
 
+def test_a_free_port_is_none_that_is_given_to_whoever_asks_for_any() -> None:
+    with socket.create_server((LOOPBACK, 0)) as anybody:
+        lowest_given_to_anybody = 32_768
+        assert anybody.getsockname()[1] >= lowest_given_to_anybody > max(free_port() for _ in range(100))
+
+
 @pytest.mark.parametrize(
     ("family", "address"), [(socket.AF_INET, LOOPBACK), (socket.AF_INET, ""), (socket.AF_INET6, "::1")]
 )

@@ -1,6 +1,8 @@
 """Ports on the loopback interface."""
 
+import contextlib
 import os
+import secrets
 import socket
 import time
 
@@ -8,14 +10,19 @@ from local_stack.errors import LocalStackError
 
 LOOPBACK = "127.0.0.1"
 HIGHEST_PORT = 65535
+# Linux gives ports from 32768 on to whoever asks for any, and macOS from 49152 on.
+_GIVEN_BY_NAME_ONLY = range(20_000, 32_768)
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 on which nothing listens right now."""
-    with socket.socket() as listener:
-        listener.bind((LOOPBACK, 0))
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port of 127.0.0.1 on which nothing listens right now, and which nobody gets who asks for any."""
+    # Else another test's server might have it meanwhile and answer whatever it is asked: whom the port is for would seem
+    # to be ready, and could not listen.
+    while True:
+        port = secrets.choice(_GIVEN_BY_NAME_ONLY)
+        with contextlib.suppress(OSError), socket.socket() as listener:
+            listener.bind((LOOPBACK, port))
+            return port
 
 
 def parse_port(text: str) -> int:

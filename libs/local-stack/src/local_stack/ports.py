@@ -16,8 +16,8 @@ _GIVEN_BY_NAME_ONLY = range(20_000, 32_768)
 
 def free_port() -> int:
     """Return a port of 127.0.0.1 on which nothing listens right now, and which nobody gets who asks for any."""
-    # Else another test's server might have it meanwhile and answer whatever it is asked: whom the port is for would seem
-    # to be ready, and could not listen.
+    # Else another test's server might have it meanwhile and answer whatever it is asked: whom the port is for would
+    # seem to be ready, and could not listen.
     while True:
         port = secrets.choice(_GIVEN_BY_NAME_ONLY)
         with contextlib.suppress(OSError), socket.socket() as listener:

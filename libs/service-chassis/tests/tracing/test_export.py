@@ -127,6 +127,27 @@ def test_after_a_failure_spans_wait_for_a_while_before_the_next_attempt() -> Non
     assert [names for _, names in exporter.exports] == [["0", "1"], ["2", "3"], ["4", "5"]]
 
 
+def test_while_nobody_takes_spans_no_more_are_kept_than_one_export_holds() -> None:
+    exporter = FailingFirst()
+    export = SpanExport(lambda: exporter, spans_per_export=2)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(export)
+    tracer = provider.get_tracer("trial")
+    dropped_before, failed_before = dropped(), exports("failed")
+
+    tracer.start_span("first").end()
+    tracer.start_span("second").end()
+    export.start()
+    while dropped() == dropped_before:
+        time.sleep(0.01)
+    for number in range(10):
+        tracer.start_span(str(number)).end()
+    export.close()
+
+    assert [names for _, names in exporter.exports] == [["first", "second"], ["0", "1"]]
+    assert (dropped() - dropped_before, exports("failed") - failed_before) == (10, 1)
+
+
 async def test_requests_are_answered_while_the_collector_is_silent(
     traced_client: TracedClient, collector: Collector
 ) -> None:

@@ -64,7 +64,8 @@ class SpanExport(SpanProcessor):
     @override
     def on_end(self, span: "ReadableSpan") -> None:
         """Keep a span for the next export."""
-        if len(self._waiting) >= self._maximum_waiting_spans:
+        # While nobody takes any, those of one export are enough to try with: 2,000 spans are 6 MB.
+        if len(self._waiting) >= (self._maximum_waiting_spans if self._succeeds else self._spans_per_export):
             SPANS_DROPPED.inc()
             return
         self._waiting.append(span)
@@ -104,11 +105,11 @@ class SpanExport(SpanProcessor):
             # Whatever it is, the spans after these may get through.
             logger.exception("spans not exported")
             succeeded = False
-        SPAN_EXPORTS.labels("succeeded" if succeeded else "failed").inc()
-        if not succeeded:
-            SPANS_DROPPED.inc(len(spans))
         if succeeded != self._succeeds:
             self._succeeds = succeeded
             # Once for each change: a collector that is away for the night is no reason to fill the log.
             logger.warning("the collector takes spans again" if succeeded else "the collector takes no spans")
+        SPAN_EXPORTS.labels("succeeded" if succeeded else "failed").inc()
+        if not succeeded:
+            SPANS_DROPPED.inc(len(spans))
         return succeeded

@@ -231,12 +231,12 @@ help: ## List what make can do
 	@touch $@
 
 # What is measured has the packages of its image and no others, with which it starts later and takes more memory.
-.venv/shipped/%/.installed: %/requirements.lock %/pyproject.toml libs/service-chassis/pyproject.toml .venv/.created
+.venv/shipped/%/.installed: %/requirements.lock %/pyproject.toml libs/service-chassis/pyproject.toml .venv/.created Makefile
 	@echo 'Installing the packages of $< into $(@D) ...'
 	@rm -rf $(@D)
 	@$(UV) venv --quiet --python $(VENV) $(@D)
 	@$(UV) pip sync --quiet --python $(@D) --require-hashes $<
-	@$(@D)/bin/python -m compileall -q -b -o 2 -j 0 --invalidation-mode unchecked-hash $(@D)/lib
+	@PYTHONNODEBUGRANGES=1 $(@D)/bin/python -m compileall -q -b -o 2 -j 0 --invalidation-mode unchecked-hash $(@D)/lib
 	@find $(@D)/lib -name '*.py' -delete
 	@$(UV) pip install --quiet --python $(@D) --no-deps --offline --editable ./libs/service-chassis --editable ./$*
 	@touch $@

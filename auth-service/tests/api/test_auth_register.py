@@ -10,7 +10,7 @@ from fastapi import FastAPI
 
 from auth_service.core.security import PASSWORD_CONTEXT, PasswordHashing
 from auth_service.schemas.users import UserWithToken
-from service_chassis.testing.clients import running_client
+from service_chassis.testing.clients import running_client, text_but_ids
 
 REGISTER = "/api/v1/auth/register"
 PASSWORD = "correct horse battery staple"
@@ -164,7 +164,7 @@ async def test_a_validation_error_never_repeats_what_was_sent(client: httpx.Asyn
 
     assert response.status_code == 422
     assert {error["pointer"] for error in response.json()["errors"]} == {"/email", "/password", "/full_name", "/token"}
-    assert "4711" not in response.text
+    assert "4711" not in text_but_ids(response)
 
 
 async def test_malformed_json_is_refused_without_repeating_it(client: httpx.AsyncClient) -> None:
@@ -174,7 +174,7 @@ async def test_malformed_json_is_refused_without_repeating_it(client: httpx.Asyn
 
     assert response.status_code == 400
     assert response.headers["Content-Type"] == "application/problem+json"
-    assert "4711" not in response.text
+    assert "4711" not in text_but_ids(response)
 
 
 async def test_registration_can_be_switched_off(new_app: Callable[..., FastAPI], stored: asyncpg.Connection) -> None:

@@ -46,3 +46,9 @@ async def running_client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
         httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url=BASE_URL) as client,
     ):
         yield client
+
+
+def text_but_ids(response: httpx.Response) -> str:
+    """Return an answer's text without the ids of its request, which hold any few digits now and then."""
+    problem = response.json()
+    return response.text.replace(problem["request_id"], "").replace(problem["trace_id"], "")

@@ -13,9 +13,10 @@ import pytest
 from fastapi import APIRouter, Request, Response
 
 from service_chassis.access_tokens.authentication import TokenAuthenticator
+from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.access_tokens.verification import TokenVerifier
 from service_chassis.application import Application
-from service_chassis.errors import NotFoundError, ServiceError
+from service_chassis.errors import DatabaseUnavailableError, InvalidTokenError, NotFoundError, ServiceError
 from service_chassis.hot_endpoints import HotAnswer, HotEndpoint, HotRequest, install_hot_endpoints
 from service_chassis.settings import ServiceSettings
 from service_chassis.testing.clients import running_client
@@ -111,6 +112,35 @@ async def test_what_it_declines_the_route_answers_and_is_counted_once(client: ht
 
 async def test_what_is_said_in_several_lines_the_route_judges(client: httpx.AsyncClient) -> None:
     response = await client.get(THING, headers=[("If-None-Match", '"1"'), ("If-None-Match", '"2"')])
+
+    assert response.json() == {"route": "1"}
+
+
+class Refusing:
+    def __init__(self, refusal: ServiceError) -> None:
+        self._refusal = refusal
+
+    def denies(self, _: AccessToken) -> bool:
+        raise self._refusal
+
+
+@pytest.mark.parametrize("refusal", [InvalidTokenError(), DatabaseUnavailableError()])
+async def test_a_remembered_token_that_is_refused_or_cannot_be_judged_now_is_left_to_the_route(
+    new_app: Callable[..., Application],
+    new_settings: Callable[..., ServiceSettings],
+    issuer: TokenIssuer,
+    refusal: ServiceError,
+) -> None:
+    app, verifier, keys = new_app(router), TokenVerifier(issuer=ISSUER, audience=AUDIENCE), KeysOf(issuer)
+    authenticator = TokenAuthenticator(verifier=verifier, keys=keys, denylist=Refusing(refusal))
+    endpoint = HotEndpoint("GET", "/api/v1/things/{thing_id}", scope="items:read", answer=answer_by_id)
+    install_hot_endpoints(app, [endpoint], authenticator=authenticator, settings=new_settings())
+    token = issuer.token()
+    with pytest.raises(type(refusal)):
+        await authenticator.authenticate(token)
+
+    async with running_client(app) as client:
+        response = await client.get(THING, headers={"Authorization": f"Bearer {token}"})
 
     assert response.json() == {"route": "1"}
 

@@ -25,7 +25,7 @@ from service_chassis.access_tokens.authentication import TokenAuthenticator
 from service_chassis.access_tokens.claims import AccessToken
 from service_chassis.application import Application
 from service_chassis.cross_origin import cross_origin_rules
-from service_chassis.errors import InvalidTokenError, ServiceError
+from service_chassis.errors import ServiceError
 from service_chassis.hang_up import WatchedConnection
 from service_chassis.input_guard import MAXIMUM_BODY_BYTES, find_refusal
 from service_chassis.problem_details import service_error_response, unhandled_error_response
@@ -190,7 +190,8 @@ class HotEndpointsMiddleware:
             return None
         try:
             return self._authenticator.recall(sent[7:].decode("latin-1"))
-        except InvalidTokenError:
+        except ServiceError:
+            # It is refused, or nobody can judge it at the moment: the route says which.
             return None
 
     async def _serve(

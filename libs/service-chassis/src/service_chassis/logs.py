@@ -120,7 +120,7 @@ def _hand_over_library_loggers(settings: "ServiceSettings") -> None:
     # Below INFO these write statements' values, headers and bodies, and no secret may reach a log at any level;
     # at INFO they tell every statement and request, which is what somebody asks for with DEBUG.
     level = logging.INFO if settings.log_level == "DEBUG" else logging.WARNING
-    for name in ("sqlalchemy", "asyncpg", "httpcore", "httpx", "python_multipart", "urllib3", "watchfiles"):
+    for name in ("sqlalchemy", "asyncpg", "httpcore", "httpx", "python_multipart", "watchfiles"):
         logging.getLogger(name).setLevel(level)
     # SQLAlchemy names a pool's logger after the pool's class, and ours is in this module.
     logging.getLogger("service_chassis.database_metrics").setLevel(level)

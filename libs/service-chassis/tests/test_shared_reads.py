@@ -32,7 +32,7 @@ async def begin(reads: SharedReads[int, int], *keys: int) -> list[asyncio.Task[i
 
 async def test_what_is_asked_for_meanwhile_shares_the_next_statement() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch)
+    reads = SharedReads(shelf.fetch, keys=3)
 
     first = await begin(reads, 1)
     meanwhile = await begin(reads, 2, 3, -1)
@@ -44,7 +44,7 @@ async def test_what_is_asked_for_meanwhile_shares_the_next_statement() -> None:
 
 async def test_the_same_key_is_asked_for_anew_by_whoever_comes_later() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch)
+    reads = SharedReads(shelf.fetch, keys=3)
 
     first = await begin(reads, 1)
     second = await begin(reads, 1)
@@ -54,9 +54,32 @@ async def test_the_same_key_is_asked_for_anew_by_whoever_comes_later() -> None:
     assert shelf.fetched == [[1], [1]]
 
 
+async def test_a_statement_asks_for_so_many_keys_at_most() -> None:
+    shelf = Shelf()
+    reads = SharedReads(shelf.fetch, keys=3)
+    shelf.may_answer.set()
+
+    answers = await asyncio.gather(*(reads.find(key) for key in range(7)))
+
+    assert answers == [key * key for key in range(7)]
+    assert shelf.fetched == [[0, 1, 2], [3, 4, 5], [6]]
+
+
+async def test_so_many_statements_are_under_way_at_once() -> None:
+    shelf = Shelf()
+    reads = SharedReads(shelf.fetch, keys=3, statements=2)
+
+    under_way = [*await begin(reads, 1, 2), *await begin(reads, 3)]
+    waiting = await begin(reads, 4, 5)
+    shelf.may_answer.set()
+    await asyncio.gather(*under_way, *waiting)
+
+    assert shelf.fetched == [[1, 2], [3], [4, 5]]
+
+
 async def test_who_hangs_up_takes_nobody_along() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch)
+    reads = SharedReads(shelf.fetch, keys=3)
 
     leaver, stayer = await begin(reads, 1, 2)
     leaver.cancel()
@@ -67,7 +90,7 @@ async def test_who_hangs_up_takes_nobody_along() -> None:
 
 async def test_nothing_is_read_for_nobody() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch)
+    reads = SharedReads(shelf.fetch, keys=3)
 
     first = await begin(reads, 1)
     (leaver,) = await begin(reads, 2)
@@ -81,7 +104,7 @@ async def test_nothing_is_read_for_nobody() -> None:
 
 async def test_a_failure_is_everybodys_who_shared_it_and_nobody_elses() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch)
+    reads = SharedReads(shelf.fetch, keys=3)
 
     shelf.fails = True
     sharing = await begin(reads, 1, 2)

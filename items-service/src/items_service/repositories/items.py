@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, TypeVarTuple
+from typing import Any, NamedTuple, TypeVarTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, ScalarSelect, Select, Text, bindparam, delete, select, tuple_
+from sqlalchemy import ColumnElement, Integer, Select, Text, Uuid, bindparam, delete, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.types import TypeEngine
 
@@ -71,19 +71,30 @@ class ItemRepository:
         return len((await self._session.scalars(delete(Item).where(Item.id.in_(some)).returning(Item.id))).all())
 
 
-def page_statement(selected: Select[*Selected], *, sort: str, is_first: bool, is_searched: bool) -> Select[*Selected]:
-    """Select from a page of one owner's items; its parameters are `page_values`.
+class Asked(NamedTuple):
+    """What a page is asked for by: the statement's parameters, or the columns of a table of several pages."""
+
+    owner_id: ColumnElement[UUID]
+    limit: ColumnElement[int]
+    after_value: ColumnElement[Any] | None = None
+    after_id: ColumnElement[UUID] | None = None
+
+
+def page_statement(
+    selected: Select[*Selected], *, sort: str, is_first: bool, is_searched: bool, asked: Asked | None = None
+) -> Select[*Selected]:
+    """Select from a page of one owner's items; unless it is `asked` for otherwise, by parameters: `page_values`.
 
     The limit is one of them: for a number that is spelled out, and more than most owners have, PostgreSQL would plan
     for everybody to read and sort all that an owner has.
     """
-    column: ColumnElement[Any] = getattr(Item, sort.removeprefix("-"))
+    column = sorted_column(sort)
+    asked = asked or _parameters(column.type)
     descending = sort.startswith("-")
-    statement = selected.where(Item.owner_id == bindparam("owner_id")).limit(bindparam("limit", type_=Integer))
+    statement = selected.where(Item.owner_id == asked.owner_id).limit(asked.limit)
     statement = statement.order_by(*((column.desc(), Item.id.desc()) if descending else (column, Item.id)))
     if not is_first:
-        place = tuple_(column, Item.id)
-        after = tuple_(_hidden("after_value", column.type), _hidden("after_id", Item.id.type))
+        place, after = tuple_(column, Item.id), tuple_(asked.after_value, asked.after_id)
         statement = statement.where(place < after if descending else place > after)
     if is_searched:
         statement = statement.where(SEARCHED_TEXT.bool_op("@@")(prefix_query(bindparam("words", type_=Text))))
@@ -102,13 +113,28 @@ def page_values(position: Position | None, *, owner_id: UUID, words: str | None,
     }
 
 
-def _hidden(name: str, value_type: TypeEngine[Any]) -> ScalarSelect[Any]:
-    """Keep a value from the planner, so that one plan is right for all of them: the index in its order.
+def sorted_column(sort: str) -> ColumnElement[Any]:
+    """Return the column that an order goes by."""
+    column: ColumnElement[Any] = getattr(Item, sort.removeprefix("-"))
+    return column
+
+
+def hidden(name: str, value_type: TypeEngine[Any]) -> ColumnElement[Any]:
+    """Keep a parameter from the planner, so that one plan is made for all values: the index in its order.
 
     It knows how old everybody's items are together. Of an owner whose items are all old it would expect hardly any
     further on, and read and sort thousands for a page.
     """
     return select(bindparam(name, type_=value_type)).scalar_subquery()
+
+
+def _parameters(value_type: TypeEngine[Any]) -> Asked:
+    return Asked(
+        owner_id=bindparam("owner_id", type_=Uuid),
+        limit=bindparam("limit", type_=Integer),
+        after_value=hidden("after_value", value_type),
+        after_id=hidden("after_id", Uuid()),
+    )
 
 
 def _one(item_id: UUID, owner_id: UUID | None) -> Select[Item]:

@@ -5,6 +5,7 @@ import contextlib
 import io
 import itertools
 import json
+import logging
 import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -168,6 +169,8 @@ def logged(app: FastAPI) -> Callable[[], list[dict[str, Any]]]:
         configure_logging(app.state.resources.settings.model_copy(update={"log_format": "json"}))
 
     def lines() -> list[dict[str, Any]]:
+        for handler in logging.root.handlers:
+            handler.flush()
         written = [json.loads(line) for line in output.getvalue().splitlines()]
         output.seek(0)
         output.truncate()

@@ -99,6 +99,8 @@ def logged(new_settings: Callable[..., ServiceSettings]) -> Callable[..., list[d
         configure_logging(new_settings(log_format="json"))
 
     def lines() -> list[dict[str, Any]]:
+        for handler in logging.root.handlers:
+            handler.flush()
         written = output.getvalue().splitlines()
         output.seek(0)
         output.truncate()

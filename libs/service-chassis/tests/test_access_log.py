@@ -1,7 +1,11 @@
 """One line for each request: of the form of all lines, as many as are wanted, and every error of ours."""
 
+import asyncio
 import contextlib
+import io
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -9,6 +13,7 @@ from typing import Any
 import pytest
 import structlog
 from fastapi import APIRouter, FastAPI
+from typing_extensions import override
 
 from service_chassis.access_log import AccessLog
 from service_chassis.log_context import add_to_log_context
@@ -21,6 +26,32 @@ NewApp = Callable[..., FastAPI]
 NewSettings = Callable[..., ServiceSettings]
 
 REQUEST: dict[str, Any] = {"method": "GET", "route": "/things/{thing_id}", "status": 200, "duration_seconds": 0.0123456}
+
+WRITES_IN_ITS_LAST_TURN = """
+import asyncio, sys
+from service_chassis.logs import JsonLines
+
+lines = JsonLines(sys.stdout)
+
+async def main():
+    lines.write("last", logger="access", fields={})
+
+asyncio.run(main())
+"""
+
+
+class Written(io.StringIO):
+    """Remembers what was written together."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    @override
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return len(text)
+
 
 router = APIRouter(prefix="/things")
 
@@ -77,6 +108,35 @@ def test_the_ratio_says_how_many_of_the_others_are_written(logged: Logged, new_s
 
     # Fewer or more happen once in a million runs.
     assert 60 <= len(logged()) <= 140
+
+
+async def test_the_lines_of_one_turn_of_the_event_loop_go_out_together(new_settings: NewSettings) -> None:
+    output, access_log = Written(), AccessLog(new_settings())
+    with contextlib.redirect_stdout(output):
+        configure_logging(new_settings(log_format="json"))
+
+    for _ in range(3):
+        access_log.write(**REQUEST)
+    at_once = [*output.writes]
+    await asyncio.sleep(0)
+
+    assert at_once == []
+    assert [write.count("\n") for write in output.writes] == [3]
+
+
+async def test_a_line_of_another_kind_comes_after_what_was_said_before_it(
+    logged: Logged, new_settings: NewSettings
+) -> None:
+    AccessLog(new_settings()).write(**REQUEST)
+    structlog.stdlib.get_logger("library").warning("said afterwards")
+
+    assert [line["logger"] for line in logged()] == ["access", "library"]
+
+
+def test_what_was_gathered_goes_out_before_the_process_ends() -> None:
+    line = json.loads(subprocess.check_output([sys.executable, "-c", WRITES_IN_ITS_LAST_TURN], text=True))
+
+    assert line["message"] == "last"
 
 
 def test_a_level_above_info_leaves_access_lines_out(

@@ -20,8 +20,9 @@ MAXIMUM_HEADER_BYTES = 16 * 1024
 MAXIMUM_TARGET_BYTES = 8 * 1024
 # These may stand in a request only once; two of them are read differently by different servers.
 _SINGLE_HEADERS = frozenset({b"content-length", b"content-type", b"host"})
-# Most paths, in which nothing has to be decoded or looked for.
+# Most targets, in which nothing has to be decoded or looked for.
 _PLAIN_PATH = re.compile(rb"[A-Za-z0-9/._-]*")
+_PLAIN_QUERY = re.compile(rb"[A-Za-z0-9=&._-]*")
 # An encoded slash is a path separator to some proxies and a character to others, so a route guard can be walked around.
 _REFUSED_IN_PATH = (b"%2f", b"%5c", b"\\")
 
@@ -73,7 +74,7 @@ def _judge_target(scope: "Scope") -> Refusal | None:
     path, query = scope["raw_path"], scope["query_string"]
     if len(path) + len(query) > MAXIMUM_TARGET_BYTES:
         return HTTPStatus.REQUEST_URI_TOO_LONG, "uri_too_long", f"The URL exceeds {MAXIMUM_TARGET_BYTES} bytes."
-    if _PLAIN_PATH.fullmatch(path) and not query:
+    if _PLAIN_PATH.fullmatch(path) and _PLAIN_QUERY.fullmatch(query):
         return None
     if not (_is_text(path) and _is_text(query)):
         return HTTPStatus.BAD_REQUEST, "malformed_url", "The URL holds a NUL or is not UTF-8."

@@ -57,18 +57,23 @@ def cut_page(found: Sequence[Row], *, limit: int, cursor_after: Callable[[Row], 
 
 def link_next_page(page: Page[Row], *, request: Request, response: Response) -> None:
     """Name the next page in the answer's header as well, for clients that walk any list in the same way."""
-    link = next_page_link(page, path=request.scope["path"], parameters=dict(request.query_params))
+    query = query_without_cursor(request.query_params)
+    link = next_page_link(page, path=request.scope["path"], query=query)
     if link is not None:
         response.headers["Link"] = link
 
 
-def next_page_link(page: Page[Row], *, path: str, parameters: Mapping[str, str]) -> str | None:
-    """Return the header's value; None on the last page."""
+def next_page_link(page: Page[Row], *, path: str, query: str) -> str | None:
+    """Return the header's value, with the `query_without_cursor` of this page; None on the last page."""
     if page.next_cursor is None:
         return None
     # There is nothing in a cursor that would have to be encoded.
-    query = urlencode({**parameters, "cursor": page.next_cursor}) if parameters else f"cursor={page.next_cursor}"
-    return f'<{path}?{query}>; rel="next"'
+    return f'<{path}?{query}{"&" if query else ""}cursor={page.next_cursor}>; rel="next"'
+
+
+def query_without_cursor(parameters: Mapping[str, str]) -> str:
+    """Return what all pages of a list are asked for with, encoded."""
+    return urlencode({name: value for name, value in parameters.items() if name != "cursor"})
 
 
 class CursorSigner:

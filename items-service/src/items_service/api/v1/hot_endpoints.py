@@ -1,7 +1,6 @@
 """The requests of which there are most, answered without the framework; each says what its route says."""
 
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import parse_qsl
@@ -13,7 +12,7 @@ from items_service.api.etags import etag, versions_known
 from items_service.schemas.items import ItemCreate, ItemQuery
 from items_service.services.items import DirectItems
 from service_chassis.hot_endpoints import HotAnswer, HotEndpoint, HotRequest
-from service_chassis.pagination import next_page_link
+from service_chassis.pagination import next_page_link, query_without_cursor
 
 _CANONICAL_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _CREATED = 201
@@ -40,7 +39,7 @@ class HotItems:
         if asked is None:
             return None
         page = await self._items(request).list_page(asked.page)
-        link = next_page_link(page, path=request.path, parameters=asked.parameters)
+        link = next_page_link(page, path=request.path, query=asked.query_without_cursor)
         body = f'{{"items":[{",".join(page.items)}],"next_cursor":{to_json(page.next_cursor).decode()}}}'
         return HotAnswer(body.encode(), [] if link is None else [(b"link", link.encode("latin-1"))])
 
@@ -70,10 +69,10 @@ class HotItems:
 
 
 class _Asked(NamedTuple):
-    """What a query says, and what it means."""
+    """What a query means, and what the other pages' queries say as well."""
 
-    parameters: Mapping[str, str]
     page: ItemQuery
+    query_without_cursor: str
 
 
 # Most ask for a first page, and that in one of a few ways.
@@ -83,7 +82,8 @@ def _read_query(query: bytes) -> _Asked | None:
     try:
         pairs = _pairs(query.decode("ascii")) if query else []
         parameters = dict(pairs)
-        return _Asked(parameters, ItemQuery.model_validate(parameters)) if len(parameters) == len(pairs) else None
+        page = ItemQuery.model_validate(parameters)
+        return _Asked(page, query_without_cursor(parameters)) if len(parameters) == len(pairs) else None
     except ValueError:
         return None
 

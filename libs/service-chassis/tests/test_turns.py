@@ -25,6 +25,14 @@ async def test_so_many_turns_are_given_at_once() -> None:
     await third
 
 
+async def test_a_turn_that_is_free_is_taken_without_waiting() -> None:
+    turns = Turns(1, wait_seconds=10)
+
+    assert [turns.take_at_once(), turns.take_at_once()] == [True, False]
+    turns.give_back()
+    assert turns.take_at_once()
+
+
 async def test_who_has_waited_longest_is_next() -> None:
     turns = Turns(1, wait_seconds=10)
     first, second, third = await asking(turns, count=3)

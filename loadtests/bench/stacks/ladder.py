@@ -86,6 +86,7 @@ LAYERS: dict[str, list[Part]] = {
         (hot_endpoints, "ACTIVE_REQUESTS", _NotCounted),
         (statement_pool, "MeasuredStatement", nullcontext),
         (statement_pool, "MeasuredWait", nullcontext),
+        (statement_pool, "observe_no_wait", _nothing),
     ],
     "the access line": [(AccessLog, "write", _nothing)],
 }

@@ -80,6 +80,11 @@ class MeasuredWait:
         _WAIT.observe(time.perf_counter() - self._began_at)
 
 
+def observe_no_wait() -> None:
+    """Observe that a connection was there."""
+    _WAIT.observe(0)
+
+
 class MeasuredPool(AsyncAdaptedQueuePool):
     """Measures how long who wants a connection has to wait for it."""
 
@@ -103,18 +108,18 @@ def measure_statements(engine: "Engine") -> None:
 
 
 class MeasuredStatement:
-    """Observes one statement that no engine sends."""
+    """Observes one statement that no engine sends, in the series of its operation."""
 
-    __slots__ = ("_began_at", "_statement")
+    __slots__ = ("_began_at", "_series")
 
-    def __init__(self, statement: str) -> None:
-        self._statement = statement
+    def __init__(self, series: Histogram) -> None:
+        self._series = series
 
     def __enter__(self) -> None:
         self._began_at = time.perf_counter()
 
     def __exit__(self, *_: object) -> None:
-        _series(self._statement).observe(time.perf_counter() - self._began_at)
+        self._series.observe(time.perf_counter() - self._began_at)
 
 
 # SQLAlchemy passes the connection, the cursor, the statement, its values, their context, and whether there are many.
@@ -135,9 +140,10 @@ def _observe_failure(failure: "ExceptionContext") -> None:
 def _observe(statement: str, context: object) -> None:
     began_at = getattr(context, "began_at", None)
     if began_at is not None:
-        _series(statement).observe(time.perf_counter() - began_at)
+        series_of(statement).observe(time.perf_counter() - began_at)
 
 
-def _series(statement: str) -> Histogram:
+def series_of(statement: str) -> Histogram:
+    """Return the series that a statement is observed in."""
     # The four names are of one length.
     return _OPERATIONS.get(statement.lstrip()[:6].upper(), _OTHER_OPERATION)

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql.asyncpg import PGDialect_asyncpg
 from sqlalchemy.engine import make_url
 
 from service_chassis.database import POOL_WAIT_SECONDS, connection_options, is_unavailable
-from service_chassis.database_metrics import Connections, MeasuredStatement, MeasuredWait
+from service_chassis.database_metrics import Connections, MeasuredStatement, MeasuredWait, observe_no_wait, series_of
 from service_chassis.errors import DatabaseUnavailableError
 from service_chassis.tracing.database_spans import describe_database, statement_span
 from service_chassis.turns import Turns
@@ -34,6 +34,7 @@ class Statement:
     def __init__(self, statement: "Select[*tuple[Any, ...]] | ReturningInsert[*tuple[Any, ...]]") -> None:
         compiled = statement.compile(dialect=_DIALECT)
         self.text = str(compiled)
+        self.series = series_of(self.text)
         self._constants = compiled.params
         self._names = list(compiled.positiontup or ())
 
@@ -76,9 +77,15 @@ class StatementPool:
             DatabaseUnavailableError: the database is away or busy. It may have done what it was told before.
         """
         try:
-            connection = await self._take()
+            connection = self._take_at_once() or await self._take()
             try:
-                return await self._run(statement, statement.arguments(values), connection=connection)
+                with MeasuredStatement(statement.series), self._span_of(statement.text):
+                    rows: list[Row] = await connection.fetch(statement.text, *statement.arguments(values))
+                    return rows
+            except (TimeoutError, asyncio.CancelledError):
+                # A server that did not answer the statement would not answer its cancellation either.
+                connection.terminate()
+                raise
             finally:
                 self._give_back(connection)
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
@@ -98,17 +105,15 @@ class StatementPool:
         for connection in connections:
             connection.terminate()
 
-    async def _run(
-        self, statement: Statement, arguments: list[Any], *, connection: asyncpg.Connection
-    ) -> Sequence[Row]:
-        try:
-            with MeasuredStatement(statement.text), self._span_of(statement.text):
-                rows: list[Row] = await connection.fetch(statement.text, *arguments)
-                return rows
-        except (TimeoutError, asyncio.CancelledError):
-            # A server that did not answer the statement would not answer its cancellation either.
-            connection.terminate()
-            raise
+    def _take_at_once(self) -> asyncpg.Connection | None:
+        if not self._idle or not self._turns.take_at_once():
+            return None
+        connection = self._last_used()
+        if connection is None:
+            self._turns.give_back()
+        else:
+            observe_no_wait()
+        return connection
 
     async def _take(self) -> asyncpg.Connection:
         self._pending += 1

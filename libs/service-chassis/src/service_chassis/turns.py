@@ -13,14 +13,19 @@ class Turns:
         self._taken = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
 
+    def take_at_once(self) -> bool:
+        """Take a turn if there is one; whoever has taken it gives it back."""
+        is_free = self._taken < self._number
+        self._taken += is_free
+        return is_free
+
     async def take(self) -> None:
         """Return when there is a turn; whoever takes it gives it back.
 
         Raises:
             TimeoutError: there was none in time.
         """
-        if self._taken < self._number:
-            self._taken += 1
+        if self.take_at_once():
             return
         loop = asyncio.get_running_loop()
         turn: asyncio.Future[None] = loop.create_future()

@@ -1,8 +1,9 @@
 """Assembles what every service's application has, in the order in which a request meets it."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, cast
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -17,17 +18,17 @@ from service_chassis.cross_origin import cross_origin_rules
 from service_chassis.event_loop_lag import measured_event_loop
 from service_chassis.hang_up import HangUpMiddleware
 from service_chassis.input_guard import InputGuardMiddleware
-from service_chassis.metrics import tell_build
+from service_chassis.metrics import Gauges, tell_build
 from service_chassis.openapi_document import complete_openapi
 from service_chassis.problem_details import UnhandledErrorMiddleware, install_problem_details
 from service_chassis.request_context import RequestContextMiddleware
-from service_chassis.request_metrics import RequestMetricsMiddleware
+from service_chassis.request_metrics import ACTIVE_REQUESTS, RequestMetricsMiddleware
 from service_chassis.security_headers import SecurityHeadersMiddleware
 from service_chassis.settings import ServiceSettings
 from service_chassis.tracing.server_spans import TracingMiddleware
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from service_chassis.tracing.provider import ExportedTracing
 
@@ -50,12 +51,15 @@ class Application(FastAPI):
     """The outermost first."""
 
     @override
-    def build_middleware_stack(self) -> "ASGIApp":
-        """Put the layers around what the framework builds."""
-        app = super().build_middleware_stack()
+    def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> Coroutine[Any, Any, None]:
+        return self._outermost(scope, receive, send)
+
+    @cached_property
+    def _outermost(self) -> "Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]":
+        app: ASGIApp = super().__call__
         for layer in reversed(self.outer_layers):
             app = layer.cls(app, *layer.args, **layer.kwargs)
-        return app
+        return cast("Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]", app)
 
 
 def new_application(
@@ -87,13 +91,18 @@ def new_application(
         ],
     )
     app.outer_layers = [
-        Middleware(ProxyHeadersMiddleware, trusted_hosts=list(map(str, settings.trusted_proxies))),
+        *_proxies(settings),
         *([Middleware(TracingMiddleware, tracing=tracing.tracing)] if tracing else []),
     ]
     install_problem_details(app)
     complete_openapi(app, settings)
     tell_build(settings)
     return app
+
+
+def _proxies(settings: ServiceSettings) -> list[Middleware]:
+    trusted = list(map(str, settings.trusted_proxies))
+    return [Middleware(ProxyHeadersMiddleware, trusted_hosts=trusted)] if trusted else []
 
 
 def _tracing(settings: ServiceSettings) -> "ExportedTracing | None":
@@ -107,7 +116,9 @@ def _tracing(settings: ServiceSettings) -> "ExportedTracing | None":
 def _measured(lifespan: Lifespan) -> Lifespan:
     @asynccontextmanager
     async def measured(app: FastAPI) -> AsyncIterator[None]:
-        with measured_event_loop():
+        gauges = Gauges(ACTIVE_REQUESTS.read_gauge)
+        gauges.start()
+        with closing(gauges), measured_event_loop():
             async with lifespan(app):
                 yield
 

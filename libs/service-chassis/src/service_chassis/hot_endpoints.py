@@ -198,11 +198,17 @@ class HotEndpointsMiddleware:
         self, endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope", send: "Send", started_at: float
     ) -> bool:
         """Answer and measure; return whether there was an answer."""
-        bind_request_ids(scope, {} if request.token is None else request.token.log_fields)
+        fields = {} if request.token is None else request.token.log_fields
+        bind_request_ids(scope, fields, sent_id=request.headers.get(REQUEST_ID_HEADER, b""))
         answer: HotAnswer | None = _NO_ANSWER
         ACTIVE_REQUESTS.inc()
         try:
-            answer = await _ask(endpoint, request, scope=scope)
+            try:
+                answer = await endpoint.answer(request)
+            except ServiceError as error:
+                answer = _hot_answer(endpoint.answer_error(Request(scope), error))
+            except Exception as error:  # noqa: BLE001  # it is logged, and answered like any that nobody expected
+                answer = _hot_answer(unhandled_error_response(Request(scope), error))
             if answer is not None:
                 scope["route"] = endpoint
                 await self._send(answer, request, scope=scope, send=send)
@@ -236,13 +242,7 @@ def _hot_request(
     return HotRequest(token, address, path_values, scope["query_string"], scope["path"], headers)
 
 
-async def _ask(endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope") -> HotAnswer | None:
-    try:
-        return await endpoint.answer(request)
-    except ServiceError as error:
-        response = endpoint.answer_error(Request(scope), error)
-    except Exception as error:  # noqa: BLE001  # it is logged, and answered like any that nobody expected
-        response = unhandled_error_response(Request(scope), error)
+def _hot_answer(response: Response) -> HotAnswer:
     headers = [line for line in response.raw_headers if line[0] not in {b"content-type", b"content-length"}]
     return HotAnswer(bytes(response.body), headers, response.status_code, response.headers["content-type"].encode())
 

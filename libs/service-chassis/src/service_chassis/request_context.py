@@ -37,7 +37,7 @@ class RequestContextMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = bind_request_ids(scope, {})
+        request_id = bind_request_ids(scope, {}, sent_id=_sent_id(scope))
         status = CLIENT_CLOSED_REQUEST
         started_at = time.perf_counter()
 
@@ -60,12 +60,12 @@ class RequestContextMiddleware:
                 )
 
 
-def bind_request_ids(scope: "Scope", fields: "Mapping[str, str]") -> str:
+def bind_request_ids(scope: "Scope", fields: "Mapping[str, str]", *, sent_id: bytes) -> str:
     """Bind the ids of a request that begins to its scope and to every line that is written for it; return its own.
 
-    Its lines say the `fields` as well.
+    Its lines say the `fields` as well. `sent_id` is what its client calls it, if anything.
     """
-    ids = {"request_id": _request_id(scope), **_trace_ids()}
+    ids = {"request_id": _request_id(sent_id), **_trace_ids()}
     scope.setdefault("state", {}).update(ids)
     begin_log_context({**ids, **fields})
     return ids["request_id"]
@@ -84,11 +84,13 @@ def is_probe(scope: "Scope") -> bool:
     return f"{scope['path']}/".startswith(_PROBES_PREFIX)
 
 
-def _request_id(scope: "Scope") -> str:
+def _sent_id(scope: "Scope") -> bytes:
     values: list[bytes] = [value for name, value in scope["headers"] if name == REQUEST_ID_HEADER]
-    if len(values) == 1 and _WELL_FORMED_REQUEST_ID.fullmatch(values[0]):
-        return values[0].decode("ascii")
-    return str(uuid7())
+    return values[0] if len(values) == 1 else b""
+
+
+def _request_id(sent: bytes) -> str:
+    return sent.decode("ascii") if _WELL_FORMED_REQUEST_ID.fullmatch(sent) else str(uuid7())
 
 
 def _trace_ids() -> dict[str, str]:

@@ -24,6 +24,8 @@ class _GatheringTransport:
 
     def __init__(self, transport: asyncio.Transport) -> None:
         self._transport = transport
+        # Asked about each answer.
+        self.is_closing = transport.is_closing
         self._loop = asyncio.get_running_loop()
         self._gathered: list[bytes] = []
         self._gathered_bytes = 0

@@ -102,6 +102,24 @@ async def test_pages_that_are_asked_for_at_once_are_each_ones_own(items: DirectI
     assert [len(page) for page in at_once] == [*range(1, 22), *range(1, 22), *[0] * 21]
 
 
+async def test_items_that_are_created_at_once_are_each_ones_own(
+    items: DirectItemRepository, filled: EmptyableDatabase
+) -> None:
+    deleted_id, owners = uuid4(), [uuid4() for _ in range(3)]
+    await filled.execute("INSERT INTO deleted_owners (owner_id) VALUES ($1)", deleted_id)
+    wanted = [(owner_id, f"title {n}") for n in range(20) for owner_id in (*owners, deleted_id)]
+
+    created = await asyncio.gather(
+        *(items.add(owner_id=owner_id, title=title, description="") for owner_id, title in wanted)
+    )
+
+    seen = [json.loads(item.json) for item in created if item is not None]
+    assert [(UUID(item["owner_id"]), item["title"]) for item in seen] == [
+        each for each in wanted if each[0] != deleted_id
+    ]
+    assert len({item["id"] for item in seen}) == len(seen)
+
+
 async def test_nobody_waits_for_a_larger_page_of_somebody_else(
     items: DirectItemRepository, pool: StatementPool
 ) -> None:

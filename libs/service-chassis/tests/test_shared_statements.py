@@ -1,10 +1,10 @@
-"""Reads that wait for the same thing share a statement, and no failure of somebody else."""
+"""Who waits for the same thing shares a statement, and no failure of somebody else."""
 
 import asyncio
 from collections.abc import Mapping
 
 from service_chassis.errors import DatabaseUnavailableError
-from service_chassis.shared_reads import SharedReads
+from service_chassis.shared_statements import SharedStatements
 
 
 class Shelf:
@@ -14,17 +14,20 @@ class Shelf:
         self.fetched: list[list[int]] = []
         self.may_answer = asyncio.Event()
         self.fails = False
+        self.refused: int | None = None
 
     async def fetch(self, keys: list[int]) -> Mapping[int, int]:
         self.fetched.append(keys)
         await self.may_answer.wait()
         if self.fails:
             raise DatabaseUnavailableError
+        if self.refused in keys:
+            raise ValueError(f"{self.refused} is refused")
         return {key: key * key for key in keys if key >= 0}
 
 
-async def begin(reads: SharedReads[int, int], *keys: int) -> list[asyncio.Task[int | None]]:
-    tasks = [asyncio.create_task(reads.find(key)) for key in keys]
+async def begin(statements: SharedStatements[int, int], *keys: int) -> list[asyncio.Task[int | None]]:
+    tasks = [asyncio.create_task(statements.ask(key)) for key in keys]
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     return tasks
@@ -32,10 +35,10 @@ async def begin(reads: SharedReads[int, int], *keys: int) -> list[asyncio.Task[i
 
 async def test_what_is_asked_for_meanwhile_shares_the_next_statement() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch, keys=3)
+    statements = SharedStatements(shelf.fetch, size=3)
 
-    first = await begin(reads, 1)
-    meanwhile = await begin(reads, 2, 3, -1)
+    first = await begin(statements, 1)
+    meanwhile = await begin(statements, 2, 3, -1)
     shelf.may_answer.set()
 
     assert await asyncio.gather(*first, *meanwhile) == [1, 4, 9, None]
@@ -44,22 +47,22 @@ async def test_what_is_asked_for_meanwhile_shares_the_next_statement() -> None:
 
 async def test_the_same_key_is_asked_for_anew_by_whoever_comes_later() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch, keys=3)
+    statements = SharedStatements(shelf.fetch, size=3)
 
-    first = await begin(reads, 1)
-    second = await begin(reads, 1)
+    first = await begin(statements, 1)
+    second = await begin(statements, 1)
     shelf.may_answer.set()
     await asyncio.gather(*first, *second)
 
     assert shelf.fetched == [[1], [1]]
 
 
-async def test_a_statement_asks_for_so_many_keys_at_most() -> None:
+async def test_a_statement_is_for_so_many_at_most() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch, keys=3)
+    statements = SharedStatements(shelf.fetch, size=3)
     shelf.may_answer.set()
 
-    answers = await asyncio.gather(*(reads.find(key) for key in range(7)))
+    answers = await asyncio.gather(*(statements.ask(key) for key in range(7)))
 
     assert answers == [key * key for key in range(7)]
     assert shelf.fetched == [[0, 1, 2], [3, 4, 5], [6]]
@@ -67,10 +70,10 @@ async def test_a_statement_asks_for_so_many_keys_at_most() -> None:
 
 async def test_so_many_statements_are_under_way_at_once() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch, keys=3, statements=2)
+    statements = SharedStatements(shelf.fetch, size=3, at_once=2)
 
-    under_way = [*await begin(reads, 1, 2), *await begin(reads, 3)]
-    waiting = await begin(reads, 4, 5)
+    under_way = [*await begin(statements, 1, 2), *await begin(statements, 3)]
+    waiting = await begin(statements, 4, 5)
     shelf.may_answer.set()
     await asyncio.gather(*under_way, *waiting)
 
@@ -79,38 +82,50 @@ async def test_so_many_statements_are_under_way_at_once() -> None:
 
 async def test_who_hangs_up_takes_nobody_along() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch, keys=3)
+    statements = SharedStatements(shelf.fetch, size=3)
 
-    leaver, stayer = await begin(reads, 1, 2)
+    leaver, stayer = await begin(statements, 1, 2)
     leaver.cancel()
     shelf.may_answer.set()
 
     assert await stayer == 4
 
 
-async def test_nothing_is_read_for_nobody() -> None:
+async def test_nothing_is_sent_for_nobody() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch, keys=3)
+    statements = SharedStatements(shelf.fetch, size=3)
 
-    first = await begin(reads, 1)
-    (leaver,) = await begin(reads, 2)
+    first = await begin(statements, 1)
+    (leaver,) = await begin(statements, 2)
     leaver.cancel()
     shelf.may_answer.set()
     await asyncio.gather(*first)
 
-    assert await reads.find(3) == 9
+    assert await statements.ask(3) == 9
     assert shelf.fetched == [[1], [3]]
 
 
 async def test_a_failure_is_everybodys_who_shared_it_and_nobody_elses() -> None:
     shelf = Shelf()
-    reads = SharedReads(shelf.fetch, keys=3)
+    statements = SharedStatements(shelf.fetch, size=3)
 
     shelf.fails = True
-    sharing = await begin(reads, 1, 2)
+    sharing = await begin(statements, 1, 2)
     shelf.may_answer.set()
     results = await asyncio.gather(*sharing, return_exceptions=True)
     shelf.fails = False
 
     assert [type(result) for result in results] == [DatabaseUnavailableError] * 2
-    assert await reads.find(3) == 9
+    assert await statements.ask(3) == 9
+
+
+async def test_what_is_refused_is_the_failure_of_whoever_asked_for_it() -> None:
+    shelf = Shelf()
+    statements = SharedStatements(shelf.fetch, size=3)
+    shelf.refused = 2
+    shelf.may_answer.set()
+
+    results = await asyncio.gather(*(statements.ask(key) for key in (1, 2, 3)), return_exceptions=True)
+
+    assert (results[0], type(results[1]), results[2]) == (1, ValueError, 9)
+    assert shelf.fetched == [[1, 2, 3], [1], [2], [3]]

@@ -43,6 +43,10 @@ class Stack:
         """The memory of its largest process, which is a worker where there are several."""
         return max(map(_resident_megabytes, _family_of(self.process.pid)))
 
+    def shared_megabytes(self) -> float:
+        """The part of it that is pages of files, which all processes of a machine share."""
+        return max(map(_shared_megabytes, _family_of(self.process.pid)))
+
 
 @contextmanager
 def running(name: str, command: Sequence[str], *, environment: Mapping[str, str]) -> Iterator[Stack]:
@@ -91,5 +95,13 @@ def _cpu_ticks(process_id: int) -> int:
 
 
 def _resident_megabytes(process_id: int) -> float:
-    pages = int(Path(f"/proc/{process_id}/statm").read_text(encoding="ascii").split()[1])
+    return _megabytes(process_id, column=1)
+
+
+def _shared_megabytes(process_id: int) -> float:
+    return _megabytes(process_id, column=2)
+
+
+def _megabytes(process_id: int, *, column: int) -> float:
+    pages = int(Path(f"/proc/{process_id}/statm").read_text(encoding="ascii").split()[column])
     return pages * _BYTES_PER_PAGE / 1e6

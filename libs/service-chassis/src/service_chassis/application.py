@@ -1,9 +1,9 @@
 """Assembles what every service's application has, in the order in which a request meets it."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
@@ -51,15 +51,15 @@ class Application(FastAPI):
     """The outermost first."""
 
     @override
-    def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> Coroutine[Any, Any, None]:
-        return self._outermost(scope, receive, send)
+    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        await self._outermost(scope, receive, send)
 
     @cached_property
-    def _outermost(self) -> "Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]":
+    def _outermost(self) -> "ASGIApp":
         app: ASGIApp = super().__call__
         for layer in reversed(self.outer_layers):
             app = layer.cls(app, *layer.args, **layer.kwargs)
-        return cast("Callable[[Scope, Receive, Send], Coroutine[Any, Any, None]]", app)
+        return app
 
 
 def new_application(

@@ -18,7 +18,6 @@ from service_chassis.whole_answers import WholeAnswersProtocol
 
 SERVER_OPTIONS: dict[str, Any] = {
     "loop": "auto",
-    "interface": "asgi3",
     "http": WholeAnswersProtocol,
     "ws": "none",
     "log_config": None,

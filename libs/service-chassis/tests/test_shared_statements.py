@@ -129,3 +129,18 @@ async def test_what_is_refused_is_the_failure_of_whoever_asked_for_it() -> None:
 
     assert (results[0], type(results[1]), results[2]) == (1, ValueError, 9)
     assert shelf.fetched == [[1, 2, 3], [1], [2], [3]]
+
+
+async def test_who_waits_too_long_for_a_statement_to_begin_is_refused_and_nobody_after() -> None:
+    shelf = Shelf()
+    statements = SharedStatements(shelf.fetch, size=3, wait_seconds=0.05)
+
+    under_way = await begin(statements, 1)
+    too_long = await begin(statements, 2, 3)
+    await asyncio.sleep(0.1)
+    just_now = await begin(statements, 4)
+    shelf.may_answer.set()
+    results = await asyncio.gather(*under_way, *too_long, *just_now, return_exceptions=True)
+
+    assert [type(result) for result in results] == [int, DatabaseUnavailableError, DatabaseUnavailableError, int]
+    assert shelf.fetched == [[1], [4]]

@@ -60,7 +60,7 @@ def _remembering_caller() -> Callable[..., Any]:
     return recall_once
 
 
-def _same_ids(scope: MutableMapping[str, Any], _: object) -> str:
+def _same_ids(scope: MutableMapping[str, Any], *_: object, **__: object) -> str:
     scope["state"] = {"request_id": "always-the-same"}
     return "always-the-same"
 

@@ -81,7 +81,8 @@ def route_template(scope: "Scope") -> str | None:
 
 def is_probe(scope: "Scope") -> bool:
     """Whether this is a question of an orchestrator, which nobody wants to read about."""
-    return f"{scope['path']}/".startswith(_PROBES_PREFIX)
+    path: str = scope["path"]
+    return path.startswith(_PROBES_PREFIX) or path == "/health"
 
 
 def _sent_id(scope: "Scope") -> bytes:

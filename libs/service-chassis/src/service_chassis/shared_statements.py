@@ -42,7 +42,9 @@ class SharedStatements(Generic[Asked, Row]):
         self._at_once = at_once
         self._wait_seconds = wait_seconds
         self._waiting: list[_Waiting[Asked, Row]] = []
-        self._running: set[asyncio.Task[None] | None] = set()
+        # A task that nobody holds may be collected before it is over.
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._running = 0
         self._is_beginning = False
 
     async def ask(self, asked: Asked) -> Row | None:
@@ -58,10 +60,13 @@ class SharedStatements(Generic[Asked, Row]):
         return await answer
 
     def _begin_next(self) -> None:
-        if self._waiting and not self._is_beginning and len(self._running) < self._at_once:
+        if self._waiting and not self._is_beginning and self._running < self._at_once:
             # The statement belongs to the trace of the first that asked, and takes along who asks in this same turn.
             context = self._waiting[0].context
-            self._running.add(asyncio.create_task(self._next(), name="shared statement", context=context))
+            task = asyncio.create_task(self._next(), name="shared statement", context=context)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+            self._running += 1
             self._is_beginning = True
 
     async def _next(self) -> None:
@@ -70,7 +75,7 @@ class SharedStatements(Generic[Asked, Row]):
         begun, self._waiting = self._waiting[: self._size], self._waiting[self._size :]
         self._begin_next()
         await self._answer(begun)
-        self._running.discard(asyncio.current_task())
+        self._running -= 1
         self._begin_next()
 
     def _refuse_who_waits_too_long(self) -> None:

@@ -14,12 +14,14 @@ from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, SpanKind
 from prometheus_client import REGISTRY
 from typing_extensions import override
 
 from local_stack.ports import free_port
 from service_chassis.testing.collector import Collector
 from service_chassis.testing.servers import LOOPBACK
+from service_chassis.tracing.current import Tracing
 from service_chassis.tracing.export import SpanExport
 
 TracedClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
@@ -146,6 +148,23 @@ def test_while_nobody_takes_spans_no_more_are_kept_than_one_export_holds() -> No
 
     assert [names for _, names in exporter.exports] == [["first", "second"], ["0", "1"]]
     assert (dropped() - dropped_before, exports("failed") - failed_before) == (10, 1)
+
+
+def test_no_trace_begins_while_there_is_no_room_for_its_spans() -> None:
+    export = SpanExport(InMemorySpanExporter, maximum_waiting_spans=2)
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(export)
+    tracing = Tracing(provider.get_tracer("trial"), sample_ratio=1, admits_trace=export.admits_trace)
+    dropped_before = dropped()
+
+    began = []
+    for _ in range(4):
+        began.append(tracing.samples(INVALID_SPAN_CONTEXT))
+        if began[-1]:
+            tracing.record_span("trial", kind=SpanKind.SERVER, parent=INVALID_SPAN_CONTEXT).end()
+
+    assert began == [True, True, False, False]
+    assert dropped() == dropped_before + 2
 
 
 async def test_requests_are_answered_while_the_collector_is_silent(

@@ -1,7 +1,7 @@
 """Decides which traces are recorded, before anything of them is built, and says who records the current one."""
 
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 from opentelemetry import context as context_api
@@ -17,15 +17,16 @@ _NOT_SAMPLED = TraceFlags()
 class Tracing:
     """Makes the spans of one application: all of a trace, or none."""
 
-    def __init__(self, tracer: Tracer, *, sample_ratio: float) -> None:
+    def __init__(self, tracer: Tracer, *, sample_ratio: float, admits_trace: Callable[[], bool]) -> None:
         self._tracer = tracer
         self._sample_ratio = sample_ratio
+        self._admits_trace = admits_trace
         self.context = context_api.set_value(_TRACING, self, _UNTRACED)
         """Where traces begin, and where what is not recorded happens."""
 
     def samples(self, parent: SpanContext) -> bool:
-        """Decide about a trace as its parent has done already; where it begins here, chance decides."""
-        return parent.trace_flags.sampled if parent.is_valid else self._is_lucky()
+        """Decide about a trace as its parent has done already; where it begins, chance decides if there is room."""
+        return parent.trace_flags.sampled if parent.is_valid else self._is_lucky() and self._admits_trace()
 
     def start_span(
         self, name: str, *, kind: SpanKind, parent: SpanContext, attributes: Mapping[str, AttributeValue] | None = None

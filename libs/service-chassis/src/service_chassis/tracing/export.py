@@ -61,16 +61,26 @@ class SpanExport(SpanProcessor):
         self._thread = threading.Thread(target=self._export_forever, name="export spans", daemon=True)
         self._thread.start()
 
+    def admits_trace(self) -> bool:
+        """Say whether a trace may begin here: none whose spans there is no room for, which counts as a dropped span."""
+        is_admitted = self._has_room()
+        if not is_admitted:
+            SPANS_DROPPED.inc()
+        return is_admitted
+
     @override
     def on_end(self, span: "ReadableSpan") -> None:
         """Keep a span for the next export."""
-        # While nobody takes any, those of one export are enough to try with: 2,000 spans are 6 MB.
-        if len(self._waiting) >= (self._maximum_waiting_spans if self._succeeds else self._spans_per_export):
+        if not self._has_room():
             SPANS_DROPPED.inc()
             return
         self._waiting.append(span)
         if len(self._waiting) >= self._spans_per_export and not self._wake.is_set():
             self._wake.set()
+
+    def _has_room(self) -> bool:
+        # While nobody takes any, those of one export are enough to try with: 2,000 spans are 6 MB.
+        return len(self._waiting) < (self._maximum_waiting_spans if self._succeeds else self._spans_per_export)
 
     def close(self) -> None:
         """Export what waits, for as long as a shutdown may take for it."""

@@ -39,7 +39,9 @@ class ExportedTracing:
         )
         provider.add_span_processor(self._export)
         self.tracing = Tracing(
-            provider.get_tracer("service_chassis", settings.version), sample_ratio=settings.otel_traces_sampler_arg
+            provider.get_tracer("service_chassis", settings.version),
+            sample_ratio=settings.otel_traces_sampler_arg,
+            admits_trace=self._export.admits_trace,
         )
 
     def around(

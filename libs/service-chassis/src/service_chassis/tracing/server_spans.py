@@ -13,6 +13,8 @@ from service_chassis.request_context import CLIENT_CLOSED_REQUEST, is_probe, rou
 from service_chassis.tracing.current import mark_failed
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
     from opentelemetry.util.types import AttributeValue
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -36,20 +38,15 @@ class TracingMiddleware:
         self._app = app
         self._tracing = tracing
 
-    async def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> None:
+    def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> "Awaitable[None]":
         """Pass the request on inside its span."""
-        if scope["type"] != "http" or is_probe(scope):
-            await self._app(scope, receive, send)
-            return
-        parent = _parent(scope)
-        if self._tracing.samples(parent):
-            await self._record(parent, scope=scope, receive=receive, send=send)
-            return
-        token = context_api.attach(self._unrecorded(parent))
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            context_api.detach(token)
+        if scope["type"] == "http" and not is_probe(scope):
+            parent = _parent(scope)
+            if self._tracing.samples(parent):
+                return self._record(parent, scope=scope, receive=receive, send=send)
+            # The task of a request ends with it, and its context as well.
+            context_api.attach(self._unrecorded(parent))
+        return self._app(scope, receive, send)
 
     def _unrecorded(self, parent: SpanContext) -> context_api.Context:
         # Most begin a trace that nobody records: it has an id, which all lines of a request say, and needs no span.

@@ -86,6 +86,17 @@ async def test_a_server_that_is_away_is_unavailable_until_it_is_back(pool: State
     assert await number_from(pool) == 7
 
 
+async def test_connections_that_were_lost_while_idle_take_no_place(pool: StatementPool, door: Door) -> None:
+    for _ in range(MAXIMUM_CONNECTIONS + 1):
+        assert await number_from(pool) == 7
+        await door.shut()
+        await door.open()
+        # Until the loop has seen that they are closed.
+        await asyncio.sleep(0.02)
+
+    assert pool.connections().used == 0
+
+
 async def test_who_waits_for_a_connection_is_broken_off_when_the_pool_closes(pool: StatementPool, door: Door) -> None:
     door.hold()
     reading = asyncio.create_task(number_from(pool))

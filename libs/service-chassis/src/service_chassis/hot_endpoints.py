@@ -203,12 +203,7 @@ class HotEndpointsMiddleware:
         answer: HotAnswer | None = _NO_ANSWER
         ACTIVE_REQUESTS.inc()
         try:
-            try:
-                answer = await endpoint.answer(request)
-            except ServiceError as error:
-                answer = _hot_answer(endpoint.answer_error(Request(scope), error))
-            except Exception as error:  # noqa: BLE001  # it is logged, and answered like any that nobody expected
-                answer = _hot_answer(unhandled_error_response(Request(scope), error))
+            answer = await _ask(endpoint, request, scope=scope)
             if answer is not None:
                 scope["route"] = endpoint
                 await self._send(answer, request, scope=scope, send=send)
@@ -242,7 +237,13 @@ def _hot_request(
     return HotRequest(token, address, path_values, scope["query_string"], scope["path"], headers)
 
 
-def _hot_answer(response: Response) -> HotAnswer:
+async def _ask(endpoint: HotEndpoint, request: HotRequest, *, scope: "Scope") -> HotAnswer | None:
+    try:
+        return await endpoint.answer(request)
+    except ServiceError as error:
+        response = endpoint.answer_error(Request(scope), error)
+    except Exception as error:  # noqa: BLE001  # it is logged, and answered like any that nobody expected
+        response = unhandled_error_response(Request(scope), error)
     headers = [line for line in response.raw_headers if line[0] not in {b"content-type", b"content-length"}]
     return HotAnswer(bytes(response.body), headers, response.status_code, response.headers["content-type"].encode())
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from service_chassis.settings import ServiceSettings
 
-# Reads by key share their statements, so most of these are for lists and for commits, which share a write to the disk.
+# Reads and new items share their statements, so most of these are for searches, large pages, logins and refreshes.
 MAXIMUM_CONNECTIONS = 8
 
 _DIALECT: Any = PGDialect_asyncpg()  # type: ignore[no-untyped-call]  # SQLAlchemy's dialects have no types

@@ -25,6 +25,8 @@ SERVER_OPTIONS: dict[str, Any] = {
     "server_header": False,
     # Forwarded headers are for the application to judge: only it knows which proxies are its own.
     "proxy_headers": False,
+    # A request that a client sends before it has the answer to another one must not be of that one's trace.
+    "reset_contextvars": True,
     # Longer than the idle time of the proxies in front, else they reuse a connection that was just closed.
     "timeout_keep_alive": 75,
     "timeout_graceful_shutdown": 10,

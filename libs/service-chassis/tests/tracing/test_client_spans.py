@@ -11,6 +11,7 @@ from fastapi import APIRouter, FastAPI, Request
 
 from local_stack.ports import free_port
 from service_chassis.access_tokens.remote_keys import RemoteKeys
+from service_chassis.testing.clients import running_client
 from service_chassis.testing.collector import Collector
 from service_chassis.testing.issuer import TokenIssuer
 from service_chassis.testing.key_server import KeyServer
@@ -141,7 +142,18 @@ async def test_who_is_called_is_told_the_id_that_the_lines_of_an_unrecorded_requ
     assert collector.spans == []
 
 
-async def test_who_is_called_hears_of_no_trace_where_nobody_traces(called_port: int) -> None:
+async def test_who_is_called_is_told_that_id_too_where_nobody_traces(
+    new_app: NewApp, called_port: int, logged: Callable[[], list[dict[str, Any]]]
+) -> None:
+    async with running_client(new_app(calling)) as client:
+        answer = await client.get(f"/api/v1/calling/{called_port}")
+
+    access = [line["trace_id"] for line in logged() if line["logger"] == "access"]
+    assert {answer.json()[:36]} == {f'"00-{trace_id}' for trace_id in access}
+    assert answer.json().endswith('-00"')
+
+
+async def test_who_is_called_hears_of_no_trace_outside_of_requests_where_nobody_traces(called_port: int) -> None:
     assert await call(called_port) == "null"
 
 

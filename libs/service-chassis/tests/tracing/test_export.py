@@ -22,7 +22,7 @@ from local_stack.ports import free_port
 from service_chassis.testing.collector import Collector
 from service_chassis.testing.servers import LOOPBACK
 from service_chassis.tracing.current import Tracing
-from service_chassis.tracing.export import SpanExport
+from service_chassis.tracing.export import TRIAL_SPANS, SpanExport
 
 TracedClient = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 
@@ -83,21 +83,6 @@ async def test_no_collector_delays_the_end_for_long(traced_client: TracedClient,
     assert dropped() - dropped_before >= 30
 
 
-def test_a_process_that_records_nothing_makes_no_exporter() -> None:
-    made = list[SpanExporter]()
-
-    def new_exporter() -> SpanExporter:
-        made.append(InMemorySpanExporter())
-        return made[-1]
-
-    export = SpanExport(new_exporter)
-
-    export.start()
-    export.close()
-
-    assert made == []
-
-
 class FailingFirst(SpanExporter):
     """Takes everything but what it is given first, and knows when it was given what."""
 
@@ -129,25 +114,24 @@ def test_after_a_failure_spans_wait_for_a_while_before_the_next_attempt() -> Non
     assert [names for _, names in exporter.exports] == [["0", "1"], ["2", "3"], ["4", "5"]]
 
 
-def test_while_nobody_takes_spans_no_more_are_kept_than_one_export_holds() -> None:
+def test_while_nobody_takes_spans_a_few_are_kept_for_the_next_attempt() -> None:
     exporter = FailingFirst()
-    export = SpanExport(lambda: exporter, spans_per_export=2)
+    export = SpanExport(lambda: exporter)
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(export)
     tracer = provider.get_tracer("trial")
     dropped_before, failed_before = dropped(), exports("failed")
 
     tracer.start_span("first").end()
-    tracer.start_span("second").end()
     export.start()
     while dropped() == dropped_before:
         time.sleep(0.01)
-    for number in range(10):
+    for number in range(TRIAL_SPANS + 8):
         tracer.start_span(str(number)).end()
     export.close()
 
-    assert [names for _, names in exporter.exports] == [["first", "second"], ["0", "1"]]
-    assert (dropped() - dropped_before, exports("failed") - failed_before) == (10, 1)
+    assert [names for _, names in exporter.exports] == [["first"], [str(number) for number in range(TRIAL_SPANS)]]
+    assert (dropped() - dropped_before, exports("failed") - failed_before) == (1 + 8, 1)
 
 
 def test_no_trace_begins_while_there_is_no_room_for_its_spans() -> None:
@@ -159,7 +143,7 @@ def test_no_trace_begins_while_there_is_no_room_for_its_spans() -> None:
 
     began = []
     for _ in range(4):
-        began.append(tracing.samples(INVALID_SPAN_CONTEXT))
+        began.append(tracing.records(INVALID_SPAN_CONTEXT, is_drawn=True))
         if began[-1]:
             tracing.record_span("trial", kind=SpanKind.SERVER, parent=INVALID_SPAN_CONTEXT).end()
 

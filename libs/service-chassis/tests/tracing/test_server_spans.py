@@ -1,5 +1,6 @@
 """What a request leaves in a trace: enough to understand it, and nothing that a caller wrote."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -11,6 +12,7 @@ from fastapi import APIRouter, HTTPException
 
 from service_chassis.application import Application
 from service_chassis.testing.collector import Collector
+from service_chassis.testing.servers import LOOPBACK, serving
 from service_chassis.tracing.server_spans import TracingMiddleware
 
 Logged = Callable[[], list[dict[str, Any]]]
@@ -202,6 +204,26 @@ async def test_only_lines_of_a_recorded_trace_name_a_span(traced_client: TracedC
 
     assert [line["trace_id"] for line in lines] == [TRACE_ID] * 4
     assert ["span_id" in line for line in lines] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("headers", [RECORDED, NOT_RECORDED])
+async def test_a_request_sent_ahead_of_an_answer_is_not_of_the_trace_of_the_one_before(
+    new_app: NewApp, collector: Collector, logged: Logged, headers: dict[str, str]
+) -> None:
+    app = new_app(router, otel_exporter_otlp_endpoint=collector.http_endpoint, otel_traces_sampler_arg=0)
+    with serving(app) as port:
+        reader, writer = await asyncio.open_connection(LOOPBACK, port)
+        for sent in (headers, {"Connection": "close"}):
+            lines = [f"GET /api/v1/things/{ID} HTTP/1.1", "Host: trial", *(f"{name}: {sent[name]}" for name in sent)]
+            writer.write("\r\n".join([*lines, "", ""]).encode())
+        answers = await reader.read()
+        writer.close()
+
+    first, second = (line for line in logged() if line["logger"] == "access")
+    assert answers.count(b"200 OK") == 2
+    assert first["trace_id"] == TRACE_ID
+    assert second["trace_id"] != TRACE_ID
+    assert "span_id" not in second
 
 
 def test_nothing_is_traced_until_a_collector_is_named(new_app: NewApp) -> None:

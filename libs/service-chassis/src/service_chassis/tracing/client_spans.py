@@ -8,7 +8,7 @@ from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, SpanKind
 from opentelemetry.util.types import AttributeValue
 
 from service_chassis.log_context import log_context
-from service_chassis.tracing.current import current_tracing, mark_failed
+from service_chassis.tracing.current import current_tracing, mark_failed, unrecorded_span
 
 # Nobody gets to see it, and zero would mean that there is no trace.
 _NO_SPAN_ID = 1
@@ -17,11 +17,11 @@ _NO_SPAN_ID = 1
 @contextmanager
 def client_span(name: str, attributes: Mapping[str, AttributeValue]) -> Iterator[Span]:
     """Record what is done for somebody by another service; where nobody traces, the span is one that does nothing."""
-    tracing = current_tracing()
-    if tracing is None:
-        yield INVALID_SPAN
-        return
-    span = tracing.start_span(name, kind=SpanKind.CLIENT, parent=_parent(), attributes=attributes)
+    parent, tracing = _parent(), current_tracing()
+    if tracing is not None:
+        span = tracing.start_span(name, kind=SpanKind.CLIENT, parent=parent, attributes=attributes)
+    else:
+        span = unrecorded_span(parent) if parent.is_valid else INVALID_SPAN
     # An exception's text can hold values, so the library must not record it.
     with trace.use_span(span, end_on_exit=True, record_exception=False, set_status_on_exception=False):
         try:

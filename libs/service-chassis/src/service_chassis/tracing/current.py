@@ -19,30 +19,24 @@ class Tracing:
 
     def __init__(self, tracer: Tracer, *, sample_ratio: float, admits_trace: Callable[[], bool]) -> None:
         self._tracer = tracer
-        self._sample_ratio = sample_ratio
         self._admits_trace = admits_trace
+        self.sample_ratio = sample_ratio
+        """Which part of the traces that begin here is drawn to be recorded."""
         self.context = context_api.set_value(_TRACING, self, _UNTRACED)
-        """Where traces begin, and where what is not recorded happens."""
+        """Where traces begin."""
 
-    def samples(self, parent: SpanContext) -> bool:
-        """Decide about a trace as its parent has done already; where it begins, chance decides if there is room."""
-        return parent.trace_flags.sampled if parent.is_valid else self._is_lucky() and self._admits_trace()
+    def records(self, parent: SpanContext, *, is_drawn: bool) -> bool:
+        """Decide about a trace as its parent has done already; one that begins is drawn, and has to have room."""
+        return parent.trace_flags.sampled if parent.is_valid else is_drawn and self._admits_trace()
 
     def start_span(
         self, name: str, *, kind: SpanKind, parent: SpanContext, attributes: Mapping[str, AttributeValue] | None = None
     ) -> Span:
         """Begin a span, or what merely carries the id of a trace that is not recorded."""
-        if self.samples(parent):
+        is_drawn = random.random() < self.sample_ratio  # noqa: S311  # no secret
+        if self.records(parent, is_drawn=is_drawn):
             return self.record_span(name, kind=kind, parent=parent, attributes=attributes)
-        return NonRecordingSpan(
-            SpanContext(
-                trace_id=parent.trace_id or random.getrandbits(128),
-                span_id=random.getrandbits(64),
-                is_remote=False,
-                trace_flags=_NOT_SAMPLED,
-                trace_state=parent.trace_state,
-            )
-        )
+        return unrecorded_span(parent)
 
     def record_span(
         self, name: str, *, kind: SpanKind, parent: SpanContext, attributes: Mapping[str, AttributeValue] | None = None
@@ -64,14 +58,24 @@ class Tracing:
         finally:
             context_api.detach(token)
 
-    def _is_lucky(self) -> bool:
-        return random.random() < self._sample_ratio  # noqa: S311  # no secret
-
 
 def current_tracing() -> Tracing | None:
     """Return who records the traces of this task; None when nobody does."""
     tracing = context_api.get_value(_TRACING)
     return tracing if isinstance(tracing, Tracing) else None
+
+
+def unrecorded_span(parent: SpanContext) -> Span:
+    """Return what merely carries the id of a trace that nobody records."""
+    return NonRecordingSpan(
+        SpanContext(
+            trace_id=parent.trace_id or random.getrandbits(128),
+            span_id=random.getrandbits(64),
+            is_remote=False,
+            trace_flags=_NOT_SAMPLED,
+            trace_state=parent.trace_state,
+        )
+    )
 
 
 def mark_failed(span: Span, error: BaseException) -> None:

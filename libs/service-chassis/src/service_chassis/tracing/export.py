@@ -20,8 +20,10 @@ SPANS_PER_EXPORT = 256
 EXPORT_EVERY_SECONDS = 1.0
 # A collector that is silent holds one export for so long; what ends meanwhile waits, and then is dropped.
 EXPORT_SECONDS = 5.0
-# And rests after a failure: to encode what nobody takes would be most of what a collector that is away costs.
+# And rests after a failure. The next attempt is made with a few: to record and encode more for nobody would be most of
+# what a collector that is away costs.
 REST_SECONDS = 10.0
+TRIAL_SPANS = 16
 # Together below the 2 seconds that a shutdown may be longer for the sake of spans.
 FLUSH_SECONDS = 1.25
 ABORT_SECONDS = 0.25
@@ -57,8 +59,10 @@ class SpanExport(SpanProcessor):
 
     def start(self) -> None:
         """Begin to export, in the process that serves: threads and connections do not survive a fork."""
+        # Made now, although it takes 100 ms: among what requests leave behind, its objects would slow down all others.
+        self._exporter = exporter = self._new_exporter()
         # A daemon: a collector that never answers must not keep the process.
-        self._thread = threading.Thread(target=self._export_forever, name="export spans", daemon=True)
+        self._thread = threading.Thread(target=self._export_forever, args=[exporter], name="export spans", daemon=True)
         self._thread.start()
 
     def admits_trace(self) -> bool:
@@ -79,8 +83,7 @@ class SpanExport(SpanProcessor):
             self._wake.set()
 
     def _has_room(self) -> bool:
-        # While nobody takes any, those of one export are enough to try with: 2,000 spans are 6 MB.
-        return len(self._waiting) < (self._maximum_waiting_spans if self._succeeds else self._spans_per_export)
+        return len(self._waiting) < (self._maximum_waiting_spans if self._succeeds else TRIAL_SPANS)
 
     def close(self) -> None:
         """Export what waits, for as long as a shutdown may take for it."""
@@ -97,20 +100,18 @@ class SpanExport(SpanProcessor):
         if self._thread is not None:
             self._thread.join(seconds)
 
-    def _export_forever(self) -> None:
+    def _export_forever(self, exporter: SpanExporter) -> None:
         while not self._closing.is_set():
             self._wake.wait(EXPORT_EVERY_SECONDS)
             self._wake.clear()
             while self._waiting and not self._given_up:
                 count = min(self._spans_per_export, len(self._waiting))
-                if not self._export([self._waiting.popleft() for _ in range(count)]):
+                if not self._export([self._waiting.popleft() for _ in range(count)], exporter):
                     self._closing.wait(self._rest_seconds)
 
-    def _export(self, spans: list["ReadableSpan"]) -> bool:
+    def _export(self, spans: list["ReadableSpan"], exporter: SpanExporter) -> bool:
         try:
-            # Made for the first spans: it takes 100 ms and 6 MB, which no start shall wait for.
-            self._exporter = self._exporter or self._new_exporter()
-            succeeded = self._exporter.export(spans) is SpanExportResult.SUCCESS
+            succeeded = exporter.export(spans) is SpanExportResult.SUCCESS
         except Exception:
             # Whatever it is, the spans after these may get through.
             logger.exception("spans not exported")

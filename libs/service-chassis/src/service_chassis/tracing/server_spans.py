@@ -1,5 +1,6 @@
 """The span of a request, with the stable names of OpenTelemetry's conventions for HTTP."""
 
+import random
 import re
 from http import HTTPMethod, HTTPStatus
 from typing import TYPE_CHECKING
@@ -40,17 +41,28 @@ class TracingMiddleware:
 
     def __call__(self, scope: "Scope", receive: "Receive", send: "Send") -> "Awaitable[None]":
         """Pass the request on inside its span."""
-        if scope["type"] == "http" and not is_probe(scope):
-            parent = _parent(scope)
-            if self._tracing.samples(parent):
-                return self._record(parent, scope=scope, receive=receive, send=send)
-            # The task of a request ends with it, and its context as well.
-            context_api.attach(self._unrecorded(parent))
+        if scope["type"] == "http":
+            is_drawn = random.random() < self._tracing.sample_ratio  # noqa: S311  # no secret
+            # Most requests are of no trace, and for them a call of any function would cost as much as all of this.
+            if is_drawn or b"traceparent" in dict(scope["headers"]):
+                return self._trace(scope, receive, send, is_drawn=is_drawn)
         return self._app(scope, receive, send)
 
-    def _unrecorded(self, parent: SpanContext) -> context_api.Context:
-        # Most begin a trace that nobody records: it has an id, which all lines of a request say, and needs no span.
-        return self._tracing.context_with(NonRecordingSpan(parent)) if parent.is_valid else self._tracing.context
+    def _trace(self, scope: "Scope", receive: "Receive", send: "Send", *, is_drawn: bool) -> "Awaitable[None]":
+        if is_probe(scope):
+            return self._app(scope, receive, send)
+        parent = _parent(scope)
+        if self._tracing.records(parent, is_drawn=is_drawn):
+            return self._record(parent, scope=scope, receive=receive, send=send)
+        return self._follow(parent, scope=scope, receive=receive, send=send)
+
+    async def _follow(self, parent: SpanContext, *, scope: "Scope", receive: "Receive", send: "Send") -> None:
+        """Pass on a request whose trace nobody records; all of its lines say the trace's id."""
+        token = context_api.attach(self._tracing.context_with(NonRecordingSpan(parent)))
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            context_api.detach(token)
 
     async def _record(self, parent: SpanContext, *, scope: "Scope", receive: "Receive", send: "Send") -> None:
         status = CLIENT_CLOSED_REQUEST

@@ -96,14 +96,16 @@ class Throttle:
         limit = self._settings.login_limit_per_account
         allowance = await self._admit("account", limit, account, self._network)
         counted.append((limit, ("account", account, self._network)))
-        limit = self._settings.login_limit_per_account_everywhere
-        everywhere = await self._rate_limits.count(limit, "account everywhere", account)
-        if everywhere.admitted:
-            counted.append((limit, ("account everywhere", account)))
-        admitted = everywhere.admitted or await self._is_known_here(email)
-        _count_decision("account-everywhere", admitted=admitted)
-        if not admitted:
-            await self._refuse(_allowance("account-everywhere", limit, count=everywhere), account)
+        limit, names = self._settings.login_limit_per_account_everywhere, ("account-everywhere", account)
+        is_counted = await self._rate_limits.admits(limit, *names)
+        if is_counted or await self._is_known_here(email):
+            _count_decision("account-everywhere", admitted=True)
+        else:
+            # It refuses, unless the window has moved on since.
+            await self._admit("account-everywhere", limit, account)
+            is_counted = True
+        if is_counted:
+            counted.append((limit, names))
         return allowance
 
     async def admit_registration(self, email: str) -> Allowance:

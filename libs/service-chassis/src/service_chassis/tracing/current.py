@@ -22,8 +22,7 @@ class Tracing:
         self._admits_trace = admits_trace
         self.sample_ratio = sample_ratio
         """Which part of the traces that begin here is drawn to be recorded."""
-        self.context = context_api.set_value(_TRACING, self, _UNTRACED)
-        """Where traces begin."""
+        self._context = context_api.set_value(_TRACING, self, _UNTRACED)
 
     def records(self, parent: SpanContext, *, is_drawn: bool) -> bool:
         """Decide about a trace as its parent has done already; one that begins is drawn, and has to have room."""
@@ -47,12 +46,12 @@ class Tracing:
 
     def context_with(self, span: Span) -> context_api.Context:
         """Return the context in which this span is the current one."""
-        return trace.set_span_in_context(span, self.context)
+        return trace.set_span_in_context(span, self._context)
 
     @contextmanager
     def being_current(self) -> Iterator[None]:
         """Have whatever begins inside, tasks included, begin its traces here."""
-        token = context_api.attach(self.context)
+        token = context_api.attach(self._context)
         try:
             yield
         finally:

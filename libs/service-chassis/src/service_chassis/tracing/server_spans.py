@@ -54,7 +54,9 @@ class TracingMiddleware:
         parent = _parent(scope)
         if self._tracing.records(parent, is_drawn=is_drawn):
             return self._record(parent, scope=scope, receive=receive, send=send)
-        return self._follow(parent, scope=scope, receive=receive, send=send)
+        if parent.is_valid:
+            return self._follow(parent, scope=scope, receive=receive, send=send)
+        return self._app(scope, receive, send)
 
     async def _follow(self, parent: SpanContext, *, scope: "Scope", receive: "Receive", send: "Send") -> None:
         """Pass on a request whose trace nobody records; all of its lines say the trace's id."""
